@@ -1,0 +1,38 @@
+//! The one place where a failure gets its exit code and is shown.
+
+/// What went wrong, what to do next, and the exit code that says of which kind it is.
+///
+/// Exit codes: 0 all required checks pass, 1 a check failed, 2 usage error or nothing to run, 3 warnings only,
+/// 4 environment (cluster, image, port), 5 deadline passed, 6 invalid lab content, 130 interrupted.
+#[derive(Debug)]
+pub struct CliError {
+    /// What is wrong and where: one or more lines for stderr, without a trailing newline.
+    pub message: String,
+    /// What to type or change next; printed as `hint: ...`.
+    pub hints: Vec<String>,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl CliError {
+    /// An error of the given kind, without hints.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { message: message.into(), hints: Vec::new(), code }
+    }
+
+    /// Adds what the reader can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Prints the error to stderr and answers its exit code.
+    pub fn report(&self) -> u8 {
+        eprintln!("error: {}", self.message);
+        for hint in &self.hints {
+            eprintln!("hint: {hint}");
+        }
+        self.code
+    }
+}

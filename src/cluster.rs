@@ -1,0 +1,1 @@
+//! Everything asked of Kubernetes, through `kube::Client` only; does not know which cluster answers.

@@ -1,0 +1,1 @@
+//! [`Host`](super::Host) on the real machine.

@@ -1,0 +1,6 @@
+//! The service mesh: resource types, policy resolution (pure), identity, CA, control plane, injection.
+//!
+//! Knows nothing of labs. The data plane is [`crate::sidecar`].
+
+pub mod identity;
+pub mod mode;

@@ -1,0 +1,1 @@
+//! One question to the cluster, one verdict with its cause and its evidence. Knows no scores.

@@ -1,0 +1,1 @@
+//! minijinja templates to Kubernetes objects. Knows nothing of a lab's steps.

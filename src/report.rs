@@ -1,0 +1,1 @@
+//! Events and grades to terminal, JSON, JUnit, HTML.

@@ -1,0 +1,141 @@
+//! What one sidecar must know, as plain data.
+//!
+//! The control plane computes it, [`crate::mesh`] distributes it, the data plane reads it. It is replaced as a
+//! whole on every change, so a connection sees one consistent snapshot.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::mesh::{identity::SpiffeId, mode::Mode};
+
+/// The configuration of one sidecar.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyConfig {
+    /// Names this snapshot; the sidecar echoes it to acknowledge. Opaque.
+    pub version: String,
+    /// Trust domains whose clients are let in: our own first, then its aliases.
+    pub trust_domains: Vec<String>,
+    /// What is accepted.
+    pub inbound: Inbound,
+    /// Every Service port this workload can call.
+    pub outbound: Vec<OutboundPort>,
+}
+
+/// What a sidecar accepts.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inbound {
+    /// The mode of ports that `ports` does not name; their protocol is detected.
+    pub mode: Mode,
+    /// By workload (container) port.
+    pub ports: BTreeMap<u16, InboundPort>,
+}
+
+/// What a sidecar accepts on one workload port.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboundPort {
+    /// Whether mutual TLS is required, possible or off.
+    pub mode: Mode,
+    /// What is spoken inside.
+    pub protocol: Protocol,
+}
+
+/// What a port speaks, from its `appProtocol` or the prefix of its name.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Protocol {
+    /// Nothing says: look at the first bytes.
+    #[default]
+    Detect,
+    /// HTTP/1.1 (`http`).
+    Http,
+    /// HTTP/2, gRPC included (`http2`, `grpc`).
+    Http2,
+    /// Opaque bytes (`tcp`, `tls`, `https`, `mysql`, `mongo`, `redis`, ...).
+    Tcp,
+}
+
+/// One Service port as a client sees it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboundPort {
+    /// The full host name, `httpbin.foo.svc.cluster.local`.
+    pub host: String,
+    /// Other names an HTTP client may write in `Host` (`httpbin`, `httpbin.foo`, ...), without a port.
+    pub aliases: Vec<String>,
+    /// The Service's own addresses; none if it is headless (then the endpoints are dialled directly).
+    pub addresses: Vec<IpAddr>,
+    /// The Service port.
+    pub port: u16,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Transport security towards the endpoints that have `tls`.
+    pub tls: ClientTls,
+    /// Ready endpoints only.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One pod behind a Service port.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Pod address and workload port.
+    pub address: SocketAddr,
+    /// Whether the port's `tls` is used towards it; plaintext otherwise.
+    pub tls: bool,
+}
+
+/// How a client secures its connections to a Service port.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "mode", rename_all = "camelCase")]
+pub enum ClientTls {
+    /// Plaintext.
+    Disable,
+    /// Mutual TLS with the workload's own certificate, verified against the mesh roots.
+    IstioMutual {
+        /// The server name sent, `outbound_.8000_._.httpbin.foo.svc.cluster.local`.
+        sni: String,
+        /// One of these must be in the server's certificate; none means any certificate of the mesh.
+        sans: Vec<String>,
+    },
+    /// TLS with certificates of the rule's own (SIMPLE without a client certificate, MUTUAL with one).
+    Files {
+        /// The server name sent; the `Host` header if absent.
+        sni: Option<String>,
+        /// Names of which one must be in the server's certificate; the SNI if empty.
+        sans: Vec<String>,
+        /// PEM file of the roots; the system's if absent.
+        ca_certificates: Option<String>,
+        /// PEM files of the client's chain and key (MUTUAL).
+        client_certificate: Option<CertificateFiles>,
+    },
+}
+
+/// Where a client certificate lies on the sidecar's machine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateFiles {
+    /// PEM chain, leaf first.
+    pub certificate: String,
+    /// PEM private key.
+    pub key: String,
+}
+
+/// Who a workload is, as the data plane uses it; renewed by replacing it.
+#[derive(Clone, Debug)]
+pub struct Svid {
+    /// The identity in the certificate.
+    pub id: SpiffeId,
+    /// DER chain, leaf first.
+    pub chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    /// The key, which never leaves this process.
+    pub key: std::sync::Arc<rustls::pki_types::PrivateKeyDer<'static>>,
+    /// DER roots of the mesh.
+    pub roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+}

@@ -1,0 +1,1 @@
+//! The bundled applications. They know nothing of the mesh.
