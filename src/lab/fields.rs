@@ -37,11 +37,6 @@ impl<'a> Fields<'a> {
         self
     }
 
-    /// Where problems are noted.
-    pub fn problems(&self) -> &'a Collector {
-        self.problems
-    }
-
     /// Where messages about the mapping as a whole point.
     pub fn at(&self) -> Span {
         self.at

@@ -254,11 +254,16 @@ impl Collector {
         self.found.borrow_mut().push(problem);
     }
 
-    /// Everything noted so far is an error.
-    pub fn check(self) -> Result<(), Problems> {
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// Everything noted, in the order of the file; other files after it.
+    pub fn into_problems(self) -> Option<Problems> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|problem| (problem.source.name != self.source.name, problem.at.offset));
-        if found.is_empty() { Ok(()) } else { Err(Problems(found)) }
+        (!found.is_empty()).then_some(Problems(found))
     }
 }
 
