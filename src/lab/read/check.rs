@@ -147,7 +147,7 @@ impl Reader<'_> {
         let title = fields.text("title", "one line for people");
         let from = fields.required("from", "who asks").and_then(|node| self.workload("from", node));
         let container = fields.optional_text("container");
-        let (to, url) = self.target(&mut fields)?;
+        let target = self.target(&mut fields);
         let method = fields.optional_text("method");
         let headers = fields.texts_by_name("headers");
         let data = fields.optional_text("data");
@@ -157,7 +157,7 @@ impl Reader<'_> {
         let body = self.assertions(&mut fields, "body", About::Text);
         fields.finish();
         let verdict = verdict?.map_or(Some(None), |verdict| self.expected(&verdict).map(Some))?;
-        let (from, shows, body) = (from?, shows?, body?);
+        let ((to, url), from, shows, body) = (target?, from?, shows?, body?);
         let control = control.map_or(Some(None), |control| control.map(Some))?;
         self.says_something(key, verdict.as_ref(), control.as_ref(), &shows, &body)?;
         let own = || self.workloads[&from.value].container.clone();
