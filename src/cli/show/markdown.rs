@@ -156,7 +156,7 @@ fn emphasis(text: &str, style: Style) -> String {
 
 fn italic(text: &str, style: Style) -> String {
     let pieces: Vec<&str> = text.split('*').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         // A lone `*` is itself.
         return text.to_owned();
     }
