@@ -2,5 +2,9 @@
 //!
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
+pub mod config;
 pub mod identity;
 pub mod mode;
+pub mod policy;
+pub mod resources;
+pub mod snapshot;
