@@ -2,5 +2,7 @@
 //!
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
+pub mod ca;
 pub mod identity;
 pub mod mode;
+pub mod svid;
