@@ -4,5 +4,7 @@
 
 pub mod ca;
 pub mod identity;
+pub mod init;
+pub mod inject;
 pub mod mode;
 pub mod svid;
