@@ -6,5 +6,6 @@ pub mod ca;
 pub mod identity;
 pub mod init;
 pub mod inject;
+pub mod install;
 pub mod mode;
 pub mod svid;

@@ -27,6 +27,8 @@ pub enum Reason {
     AlreadyInjected,
     /// It shares the node's network, whose connections must not be redirected.
     HostNetwork,
+    /// Its namespace refuses sidecars.
+    NamespaceRefuses,
     /// Neither its namespace nor the pod asks for one.
     NotAsked,
     /// The pod refuses one.
@@ -40,6 +42,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::AlreadyInjected => "it has a sidecar already",
             Self::HostNetwork => "it uses the network of its node",
+            Self::NamespaceRefuses => "its namespace refuses sidecars",
             Self::NotAsked => "neither its namespace nor the pod asks for a sidecar",
             Self::Refused => "it refuses a sidecar",
             Self::SystemNamespace => "it belongs to the cluster itself",
@@ -49,7 +52,9 @@ impl fmt::Display for Reason {
 
 /// Decides whether `pod`, to be created in `namespace` with these labels, gets a sidecar.
 ///
-/// The pod's own label `sidecar.istio.io/inject` (or, of old, its annotation) wins over its namespace.
+/// Either side can refuse (`istio-injection` other than `enabled`, `sidecar.istio.io/inject` other than `true`); if
+/// none does, one that asks is enough. Of old, an annotation of the pod says the same as its label, which wins.
+/// Source: Istio, "Installing the Sidecar", controlling the injection policy.
 pub fn decide(pod: &Value, namespace: &str, namespace_labels: &BTreeMap<String, String>) -> Decision {
     if pod.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true) {
         return Decision::Leave(Reason::HostNetwork);
@@ -60,11 +65,12 @@ pub fn decide(pod: &Value, namespace: &str, namespace_labels: &BTreeMap<String, 
     if is_injected(pod) {
         return Decision::Leave(Reason::AlreadyInjected);
     }
-    match own_wish(pod) {
-        Some(true) => Decision::Inject,
-        Some(false) => Decision::Leave(Reason::Refused),
-        None if namespace_labels.get(NAMESPACE_LABEL).is_some_and(|value| value == "enabled") => Decision::Inject,
-        None => Decision::Leave(Reason::NotAsked),
+    let namespace_wish = namespace_labels.get(NAMESPACE_LABEL).map(|value| value == "enabled");
+    match (namespace_wish, own_wish(pod)) {
+        (_, Some(false)) => Decision::Leave(Reason::Refused),
+        (Some(false), Some(true)) => Decision::Leave(Reason::NamespaceRefuses),
+        (Some(false) | None, None) => Decision::Leave(Reason::NotAsked),
+        (Some(true), _) | (None, Some(true)) => Decision::Inject,
     }
 }
 

@@ -24,7 +24,7 @@ fn decision_table() {
         ("istio-injection=Enabled", "", "", Leave(Reason::NotAsked)),
         (ON, "sidecar.istio.io/inject=false", "", Leave(Reason::Refused)),
         ("", "sidecar.istio.io/inject=true", "", Inject),
-        ("istio-injection=disabled", "sidecar.istio.io/inject=true", "", Inject),
+        ("istio-injection=disabled", "sidecar.istio.io/inject=true", "", Leave(Reason::NamespaceRefuses)),
         (ON, "sidecar.istio.io/inject=maybe", "", Leave(Reason::Refused)),
         (ON, "sidecar.istio.io/inject=", "", Inject),
         (ON, "", "sidecar.istio.io/inject=no", Leave(Reason::Refused)),
