@@ -1,1 +1,3 @@
 //! minijinja templates to Kubernetes objects. Knows nothing of a lab's steps.
+
+pub mod object;
