@@ -13,8 +13,10 @@ pub mod kinds;
 pub mod labels;
 pub mod ledger;
 pub mod logs;
+pub mod mark;
 pub mod mesh_status;
 pub mod object;
+pub mod pods;
 pub mod ready;
 pub mod wait;
 

@@ -76,10 +76,8 @@ impl Cluster {
         let answers: Vec<(&Entry, Result<(), ClusterError>)> = requests.buffered(AT_ONCE).collect().await;
         let (deleted, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(_, answer)| answer.is_ok());
         let left = |entry: &Entry, why: String| Leftover { object: entry.object.clone(), why };
-        let mut leftovers: Vec<Leftover> = failed
-            .into_iter()
-            .filter_map(|(entry, answer)| Some(left(entry, answer.err()?.to_string())))
-            .collect();
+        let mut leftovers: Vec<Leftover> =
+            failed.into_iter().filter_map(|(entry, answer)| Some(left(entry, answer.err()?.to_string()))).collect();
         let objects: Vec<ObjectRef> = deleted.iter().map(|(entry, _)| entry.object.clone()).collect();
         if let Err(error) = self.until_gone(&objects, patience).await {
             leftovers.extend(deleted.iter().map(|(entry, _)| left(entry, error.to_string())));
@@ -132,10 +130,8 @@ impl Cluster {
             let waiting_for = format!("{} to be deleted", list(wanted.iter().copied()));
             let ours = watcher::Config::default().labels(&self.run.selector());
             until(kind.everywhere(self.client()), ours, &waiting_for, patience, |state| {
-                let there = |object: &&&ObjectRef| {
-                    state.get(&(object.namespace.clone(), object.name.clone())).map(|found| (**object, found))
-                };
-                let left: Vec<_> = wanted.iter().filter_map(|object| there(&object)).collect();
+                let there = |object: &ObjectRef| state.get(&(object.namespace.clone(), object.name.clone()));
+                let left: Vec<_> = wanted.iter().filter_map(|&object| Some((object, there(object)?))).collect();
                 if left.is_empty() { Progress::Done(()) } else { Progress::Waiting(still_there(&left)) }
             })
             .await

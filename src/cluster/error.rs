@@ -58,7 +58,8 @@ impl ClusterError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Clash(_) => Some(
-                "labctl only changes what it created itself: delete these objects, or use a cluster without them".into(),
+                "labctl only changes what it created itself: delete these objects, or use a cluster without them"
+                    .into(),
             ),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),

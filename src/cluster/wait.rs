@@ -97,19 +97,26 @@ where
             return Err(ClusterError::Late { waiting_for: waiting_for.to_owned(), why: missing });
         };
         match event {
-            Some(Ok(event)) if take(&mut state, event) => match condition(&state) {
-                Progress::Done(value) => return Ok(value),
-                Progress::Hopeless(why) => {
-                    return Err(ClusterError::Hopeless { waiting_for: waiting_for.to_owned(), why });
+            Some(Ok(event)) => {
+                if !take(&mut state, event) {
+                    continue;
                 }
-                Progress::Waiting(why) => {
-                    patience.tell(&format!("{waiting_for}: {why}"));
-                    missing = why;
-                }
-            },
-            Some(Ok(_)) => (),
-            Some(Err(error)) => missing = watch_failed(&error),
+            }
+            Some(Err(error)) => {
+                missing = watch_failed(&error);
+                continue;
+            }
             None => return Err(ClusterError::Late { waiting_for: waiting_for.to_owned(), why: missing }),
+        }
+        match condition(&state) {
+            Progress::Done(value) => return Ok(value),
+            Progress::Hopeless(why) => {
+                return Err(ClusterError::Hopeless { waiting_for: waiting_for.to_owned(), why });
+            }
+            Progress::Waiting(why) => {
+                patience.tell(&format!("{waiting_for}: {why}"));
+                missing = why;
+            }
         }
     }
 }
@@ -167,7 +174,9 @@ mod tests {
         namespace
     }
 
-    fn two_then(last: watcher::Event<Namespace>) -> impl Stream<Item = Result<watcher::Event<Namespace>, watcher::Error>> {
+    fn two_then(
+        last: watcher::Event<Namespace>,
+    ) -> impl Stream<Item = Result<watcher::Event<Namespace>, watcher::Error>> {
         use watcher::Event::{Init, InitApply, InitDone};
         let events = [Init, InitApply(namespace("bar")), InitApply(namespace("foo")), InitDone, last];
         stream::iter(events).map(Ok).chain(stream::pending())
