@@ -1,7 +1,8 @@
 //! Reading what a container wrote.
 
+use std::time::Duration;
+
 use futures::{AsyncBufReadExt, Stream, StreamExt};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 
@@ -33,19 +34,21 @@ impl Cluster {
         pods.logs(&container.pod, parameters).await.map_err(ClusterError::request(doing))
     }
 
-    /// The lines of a container since `since` and all that follow, until the container ends.
+    /// The lines that a container wrote in the last `past`, and all that follow, until the container ends.
+    ///
+    /// The node's clock says when that was, so that ours may differ. Unit: whole seconds, rounded up.
     ///
     /// # Errors
     /// A failed request. A connection that breaks later ends the stream.
     pub async fn follow(
         &self,
         container: &ContainerRef,
-        since: Timestamp,
+        past: Duration,
     ) -> Result<impl Stream<Item = String> + use<>, ClusterError> {
         let parameters = LogParams {
             container: Some(container.container.clone()),
             follow: true,
-            since_time: Some(since),
+            since_seconds: Some(past.as_secs() as i64 + 1),
             ..LogParams::default()
         };
         let pods: Api<Pod> = Api::namespaced(self.client(), &container.namespace);
