@@ -2,5 +2,11 @@
 
 pub mod action;
 pub mod check;
+mod fields;
+mod fill;
 pub mod model;
+pub mod nearest;
+pub mod parameters;
 pub mod position;
+pub mod problem;
+mod yaml;

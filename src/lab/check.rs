@@ -32,12 +32,12 @@ impl Check {
     }
 
     /// One line that tells a trainee what is checked.
-    pub fn name(&self) -> &str {
+    pub fn title(&self) -> &str {
         match self {
-            Self::Http(check) => &check.name,
-            Self::Logs(check) => &check.name,
-            Self::Matrix(check) => &check.name,
-            Self::Resource(check) => &check.name,
+            Self::Http(check) => &check.title,
+            Self::Logs(check) => &check.title,
+            Self::Matrix(check) => &check.title,
+            Self::Resource(check) => &check.title,
         }
     }
 }
@@ -46,7 +46,7 @@ impl Check {
 #[derive(Clone, Debug)]
 pub struct Matrix {
     /// One line for people.
-    pub name: String,
+    pub title: String,
     /// The path that is asked for, with `/`.
     pub path: String,
     /// The columns.
@@ -88,7 +88,7 @@ pub struct CurlShows {
 #[derive(Clone, Debug)]
 pub struct Http {
     /// One line for people.
-    pub name: String,
+    pub title: String,
     /// Who asks.
     pub from: Located<WorkloadName>,
     /// In which container; the asking workload's own by default.
@@ -117,7 +117,7 @@ pub struct Http {
 #[derive(Clone, Debug)]
 pub struct Logs {
     /// One line for people.
-    pub name: String,
+    pub title: String,
     /// Whose pods.
     pub workload: Located<WorkloadName>,
     /// Which container; the workload's own by default.
@@ -130,7 +130,7 @@ pub struct Logs {
 #[derive(Clone, Debug)]
 pub struct Resource {
     /// One line for people.
-    pub name: String,
+    pub title: String,
     /// `v1`; filled in for the kinds that labctl knows.
     pub api_version: String,
     /// `Pod`.

@@ -2,6 +2,19 @@
 
 use serde_json::Value;
 
+const NAME: &str = "metadata.name";
+
+/// Whether `text` is a DNS label (RFC 1123), as namespaces and Services are named.
+pub fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// Whether objects can have this name: labels with dots between them. RBAC also allows colons (`system:node`).
+fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split(['.', ':']).all(is_label)
+}
+
 /// A Kubernetes object; `apiVersion`, `kind` and `metadata.name` are known to be there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object(Value);
@@ -15,6 +28,9 @@ pub enum NotAnObject {
     /// A field that every object has is not there, or is not a text.
     #[error("the object has no `{0}`")]
     Missing(&'static str),
+    /// A name that Kubernetes would refuse, or that would lead to another URL.
+    #[error("`{0}` is not possible as `{1}`: lower case letters, digits, `-`{dots}", dots = if *.1 == NAME { " and `.`" } else { "" })]
+    Name(String, &'static str),
 }
 
 impl Object {
@@ -32,7 +48,16 @@ impl Object {
                 return Err(NotAnObject::Missing(field));
             }
         }
-        Ok(Self(value))
+        let object = Self(value);
+        if !is_name(object.name()) {
+            return Err(NotAnObject::Name(object.name().to_owned(), NAME));
+        }
+        match object.namespace() {
+            Some(namespace) if !is_label(namespace) => {
+                Err(NotAnObject::Name(namespace.to_owned(), "metadata.namespace"))
+            }
+            _ => Ok(object),
+        }
     }
 
     /// `security.istio.io/v1`.
