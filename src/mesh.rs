@@ -3,6 +3,7 @@
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
 pub mod ca;
+pub mod distribute;
 pub mod identity;
 pub mod init;
 pub mod inject;

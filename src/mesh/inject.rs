@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use json_patch::Patch;
 use serde_json::{Map, Value, json};
 
-pub use decision::{Decision, Reason, decide};
+pub use decision::{Decision, NamespaceWish, Reason, SYSTEM_NAMESPACES, decide};
 pub use probes::{AppProbe, AppProbeTarget, AppProbes};
 
 /// The sidecar's container.
