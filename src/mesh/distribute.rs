@@ -273,7 +273,7 @@ impl Distributor {
     }
 
     fn report(&self, state: &mut State) {
-        let State { generation, proxies, settled } = state;
+        let State { generation, proxies, settled, .. } = state;
         let mut live = proxies.values().filter(|proxy| proxy.live);
         if let Some(generation) = generation
             && live.all(|proxy| proxy.acknowledged.as_ref() == Some(&proxy.configuration.version))
