@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    hash::{DefaultHasher, Hasher},
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -102,7 +101,7 @@ pub struct Pod {
 
 /// Computes configurations from one state of the mesh.
 pub trait Configure: Send + Sync {
-    /// The configuration of this pod's proxy; its version is filled in by the caller.
+    /// The configuration of this pod's proxy. Equal contents have equal versions, different ones different versions.
     fn configuration(&self, pod: &PodName) -> Option<ProxyConfig>;
 }
 
@@ -120,20 +119,16 @@ pub struct Generation {
 /// A configuration as it travels.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Configuration {
-    /// Its name: a hash of what it says.
+    /// Its name, which changes with what it says.
     pub version: String,
     /// A [`ProxyConfig`] as JSON.
     pub body: Bytes,
 }
 
-impl Configuration {
-    fn new(mut config: ProxyConfig) -> Self {
-        let json = |config: &ProxyConfig| serde_json::to_vec(config).expect("plain data with text keys is JSON");
-        config.version.clear();
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&json(&config));
-        config.version = format!("{:016x}", hasher.finish());
-        Self { body: json(&config).into(), version: config.version }
+impl From<ProxyConfig> for Configuration {
+    fn from(config: ProxyConfig) -> Self {
+        let body = serde_json::to_vec(&config).expect("plain data with text keys is JSON");
+        Self { version: config.version, body: body.into() }
     }
 }
 
@@ -203,8 +198,10 @@ impl Distributor {
         state.proxies.retain(|pod, proxy| {
             let Some(known) = generation.pods.get(pod) else { return false };
             proxy.live = known.live;
-            if let Some(config) = generation.configure.configuration(pod) {
-                proxy.configuration = Configuration::new(config);
+            if let Some(config) = generation.configure.configuration(pod)
+                && config.version != proxy.configuration.version
+            {
+                proxy.configuration = config.into();
             }
             true
         });
@@ -256,7 +253,7 @@ impl Distributor {
             Some(proxy) if proxy.question > number => return Ok(None),
             Some(proxy) => proxy.configuration.clone(),
             None => match generation.configure.configuration(&question.pod) {
-                Some(config) => Configuration::new(config),
+                Some(config) => config.into(),
                 None => return Ok(None),
             },
         };

@@ -12,7 +12,7 @@ struct Uniform(Mode);
 impl Configure for Uniform {
     fn configuration(&self, pod: &PodName) -> Option<ProxyConfig> {
         Some(ProxyConfig {
-            version: String::new(),
+            version: self.0.to_string(),
             trust_domains: vec![pod.namespace.clone()],
             inbound: Inbound { mode: self.0, ports: BTreeMap::new() },
             outbound: Vec::new(),
