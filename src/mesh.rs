@@ -2,5 +2,15 @@
 //!
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
+pub mod ca;
+pub mod config;
+pub mod distribute;
 pub mod identity;
+pub mod init;
+pub mod inject;
+pub mod install;
 pub mod mode;
+pub mod policy;
+pub mod resources;
+pub mod snapshot;
+pub mod svid;

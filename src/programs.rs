@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::ExitCode};
 use crate::host::Program;
 
 /// The bundled programs, in alphabetical order.
-const PROGRAMS: &[(&str, Program)] = &[];
+const PROGRAMS: &[(&str, Program)] = &[("init", crate::mesh::init::program)];
 
 /// Finds a bundled program.
 pub fn find(name: &str) -> Option<Program> {
