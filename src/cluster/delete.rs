@@ -26,14 +26,14 @@ pub struct Leftover {
 }
 
 impl Cluster {
-    /// Deletes one object of this run and waits until it is gone. That there is none is fine.
+    /// Deletes one object of this run and waits until it is gone. Answers whether it was there.
     ///
     /// # Errors
     /// [`ClusterError::Clash`] if it is somebody else's, a failed request, or the deadline.
-    pub async fn delete(&self, object: &ObjectRef, patience: &Patience) -> Result<(), ClusterError> {
+    pub async fn delete(&self, object: &ObjectRef, patience: &Patience) -> Result<bool, ClusterError> {
         let Some(found) = self.find(object).await? else {
             self.ledger().gone(object);
-            return Ok(());
+            return Ok(false);
         };
         if !self.run.owns(found.metadata.labels.as_ref()) {
             return Err(ClusterError::Clash(vec![object.clone()]));
@@ -41,7 +41,15 @@ impl Cluster {
         self.request_deletion(object, found.uid()).await?;
         self.until_gone(std::slice::from_ref(object), patience).await?;
         self.ledger().gone(object);
-        Ok(())
+        Ok(true)
+    }
+
+    /// What stands in the ledger, for somebody who has no time to clean it up.
+    pub fn unfinished(&self, why: &str) -> Vec<Leftover> {
+        let entries = self.ledger().newest_first().into_iter().flatten();
+        let left: Vec<Entry> = entries.collect();
+        let own = left.into_iter().filter(|entry| !self.goes_with_its_namespace(entry));
+        own.map(|entry| Leftover { object: entry.object, why: why.to_owned() }).collect()
     }
 
     /// Deletes everything this run created, newest first, and answers what is left in spite of that.

@@ -54,6 +54,11 @@ impl ClusterError {
         move |error| Self::Request { doing, why: told(&error), status: status(&error) }
     }
 
+    /// The error of doing something to an object that is not there.
+    pub fn absent(doing: impl Into<String>) -> Self {
+        Self::Request { doing: doing.into(), why: "there is no such object".to_owned(), status: Some(404) }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

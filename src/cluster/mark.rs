@@ -63,7 +63,7 @@ impl Cluster {
         change: serde_json::Value,
     ) -> Result<DynamicObject, ClusterError> {
         let doing = format!("{verb} {object}");
-        let found = self.find(object).await?.ok_or_else(|| absent(&doing))?;
+        let found = self.find(object).await?.ok_or_else(|| ClusterError::absent(&doing))?;
         if !self.run.owns(found.metadata.labels.as_ref()) {
             return Err(ClusterError::Clash(vec![object.clone()]));
         }
@@ -72,9 +72,4 @@ impl Cluster {
         let api = kind.api(self.client(), object.namespace.as_deref());
         api.patch(&object.name, &as_us, &Patch::Merge(change)).await.map_err(ClusterError::request(doing))
     }
-}
-
-/// The error of doing something to an object that is not there.
-pub(super) fn absent(doing: &str) -> ClusterError {
-    ClusterError::Request { doing: doing.to_owned(), why: "there is no such object".to_owned(), status: Some(404) }
 }

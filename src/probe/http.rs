@@ -34,7 +34,7 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, http: &Http) -> CheckResu
     for line in lines.iter_mut().filter(|line| line.evidence.is_empty()) {
         line.evidence.clone_from(&findings[0].evidence);
     }
-    CheckResult::of_lines("http", &http.name, lines)
+    CheckResult::of_lines("http", &http.title, lines)
 }
 
 fn question(http: &Http, from: &WorkloadName, container: &str) -> Question {

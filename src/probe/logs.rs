@@ -25,7 +25,7 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, check: &Logs) -> CheckRes
             Ok(logs) => found(subject, wanted, &logs, check),
         }
     };
-    CheckResult::of_lines("logs", &check.name, vec![line])
+    CheckResult::of_lines("logs", &check.title, vec![line])
 }
 
 fn found(subject: String, wanted: String, logs: &[String], check: &Logs) -> Line {

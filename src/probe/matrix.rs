@@ -53,7 +53,7 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, matrix: &Matrix, earlier:
             evidence: finding.evidence.clone(),
         };
     }
-    CheckResult::of_grid(&matrix.name, grid)
+    CheckResult::of_grid(&matrix.title, grid)
 }
 
 /// For each column that has blocked cells: who reaches its server in this round.

@@ -21,7 +21,7 @@ pub async fn check(cluster: &Cluster, check: &Resource) -> CheckResult {
         Err(error) => vec![Line::broken(subject, count(check.count), error.to_string())],
         Ok(objects) => lines(subject, check, &objects),
     };
-    CheckResult::of_lines("resource", &check.name, lines)
+    CheckResult::of_lines("resource", &check.title, lines)
 }
 
 async fn find(cluster: &Cluster, check: &Resource) -> Result<Vec<DynamicObject>, ClusterError> {

@@ -15,7 +15,7 @@ pub struct CheckResult {
     /// `matrix`, `http`, `resource`, `logs`.
     pub kind: String,
     /// One line for people.
-    pub name: String,
+    pub title: String,
     /// The worst of its parts.
     pub outcome: Outcome,
     /// Present for a matrix.
@@ -28,15 +28,15 @@ pub struct CheckResult {
 
 impl CheckResult {
     /// A check that consists of lines.
-    pub fn of_lines(kind: &str, name: &str, findings: Vec<Line>) -> Self {
+    pub fn of_lines(kind: &str, title: &str, findings: Vec<Line>) -> Self {
         let outcome = findings.iter().map(|line| line.outcome).max().unwrap_or(Outcome::Pass);
-        Self { kind: kind.to_owned(), name: name.to_owned(), outcome, matrix: None, findings }
+        Self { kind: kind.to_owned(), title: title.to_owned(), outcome, matrix: None, findings }
     }
 
     /// A check that is a matrix.
-    pub fn of_grid(name: &str, grid: Grid) -> Self {
+    pub fn of_grid(title: &str, grid: Grid) -> Self {
         let outcome = grid.cells().map(|(_, cell)| cell.outcome).max().unwrap_or(Outcome::Pass);
-        Self { kind: "matrix".to_owned(), name: name.to_owned(), outcome, matrix: Some(grid), findings: Vec::new() }
+        Self { kind: "matrix".to_owned(), title: title.to_owned(), outcome, matrix: Some(grid), findings: Vec::new() }
     }
 
     /// How many of its parts passed, and how many there are.
