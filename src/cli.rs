@@ -1,6 +1,10 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod error;
+pub mod labs;
+mod list;
+pub mod output;
+mod show;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -18,7 +22,21 @@ struct Cli {
 
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// List the bundled labs
+    List(list::ListArgs),
+    /// Show what a trainee reads
+    Show(show::ShowArgs),
+}
+
+impl Command {
+    fn execute(self) -> Result<u8, CliError> {
+        match self {
+            Self::List(arguments) => arguments.execute(),
+            Self::Show(arguments) => arguments.execute(),
+        }
+    }
+}
 
 /// Runs `labctl` with these arguments, the program's own name first.
 ///
@@ -31,7 +49,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return crate::programs::run_here(program, arguments.into_iter().skip(1));
     }
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => match cli.command {},
+        Ok(cli) => ExitCode::from(cli.command.execute().unwrap_or_else(|error| error.report())),
         Err(error) => error.exit(),
     }
 }

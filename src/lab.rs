@@ -4,9 +4,16 @@ pub mod action;
 pub mod check;
 mod fields;
 mod fill;
+mod find;
+mod kinds;
+mod load;
 pub mod model;
 pub mod nearest;
 pub mod parameters;
 pub mod position;
 pub mod problem;
+mod read;
 mod yaml;
+
+pub use find::{FindError, Found, bundled, find};
+pub use load::LoadError;

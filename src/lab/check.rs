@@ -84,6 +84,13 @@ pub struct CurlShows {
     pub message: Option<String>,
 }
 
+impl CurlShows {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.exit.is_none() && self.status.is_none() && self.message.is_none()
+    }
+}
+
 /// One request with curl.
 #[derive(Clone, Debug)]
 pub struct Http {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::lab::{
+    nearest::nearest,
     position::{Located, Span},
     problem::{Collector, ProblemKind},
     yaml::{Node, Value},
@@ -17,13 +18,16 @@ pub(super) struct Fields<'a> {
     at: Span,
     entries: &'a [(Located<String>, Node)],
     known: Vec<&'static str>,
+    missing: Vec<(Span, ProblemKind, &'static str)>,
 }
 
 impl<'a> Fields<'a> {
     /// Opens a mapping; `what` is what messages call it, `a step` for instance.
     pub fn open(problems: &'a Collector, what: &'static str, node: &'a Node) -> Option<Self> {
         match &node.value {
-            Value::Mapping(entries) => Some(Self { problems, what, at: node.at, entries, known: Vec::new() }),
+            Value::Mapping(entries) => {
+                Some(Self { problems, what, at: node.at, entries, known: Vec::new(), missing: Vec::new() })
+            }
             other => {
                 wrong_type(problems, node.at, what.to_owned(), "a mapping", other);
                 None
@@ -35,11 +39,6 @@ impl<'a> Fields<'a> {
     pub fn under(mut self, key: Span) -> Self {
         self.at = key;
         self
-    }
-
-    /// Where problems are noted.
-    pub fn problems(&self) -> &'a Collector {
-        self.problems
     }
 
     /// Where messages about the mapping as a whole point.
@@ -64,7 +63,7 @@ impl<'a> Fields<'a> {
         let found = self.optional(key);
         if found.is_none() {
             let at = self.entries.iter().find(|(name, _)| name.value == key).map_or(self.at, |(name, _)| name.at);
-            self.problems.add(at, ProblemKind::MissingKey { what: self.what, key, example });
+            self.missing.push((at, ProblemKind::MissingKey { what: self.what, key, example }, key));
         }
         found
     }
@@ -133,11 +132,17 @@ impl<'a> Fields<'a> {
         collect(items.iter().map(|item| text(self.problems, key, item)))
     }
 
-    /// Notes the keys that nobody asked for.
-    pub fn finish(self) {
+    /// Notes the keys that nobody asked for, and those that were asked for in vain. A slip of the pen is one
+    /// problem, not two: the key that it was meant for is not missing.
+    pub fn finish(mut self) {
         for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
             let known = self.known.clone();
+            let meant = nearest(key, &known);
+            self.missing.retain(|&(.., missing)| Some(missing) != meant);
             self.problems.add(key.at, ProblemKind::UnknownKey { what: self.what, key: key.value.clone(), known });
+        }
+        for (at, kind, _) in self.missing {
+            self.problems.add(at, kind);
         }
     }
 }

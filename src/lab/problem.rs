@@ -23,7 +23,6 @@ pub struct Problem {
     kind: ProblemKind,
     source: Source,
     at: Span,
-    snippet: NamedSource<Arc<str>>,
 }
 
 /// In which way something is wrong.
@@ -139,8 +138,7 @@ pub(crate) fn suggestion(name: &str, known: &[impl AsRef<str>]) -> Option<String
 impl Problem {
     /// Points at a stretch of `source`.
     pub fn new(source: &Source, at: Span, kind: ProblemKind) -> Self {
-        let snippet = NamedSource::new(&source.name, Arc::clone(&source.text));
-        Self { kind, source: source.clone(), at, snippet }
+        Self { kind, source: source.clone(), at }
     }
 
     /// Where it is, in the file that [`Problem::file`] names.
@@ -159,18 +157,51 @@ impl Problem {
     }
 }
 
-impl Diagnostic for Problem {
+/// A problem as it is drawn: the place stands over the excerpt, so it is not repeated in the message.
+struct Drawn<'a> {
+    problem: &'a Problem,
+    excerpt: Option<NamedSource<Arc<str>>>,
+}
+
+impl<'a> Drawn<'a> {
+    /// Without an excerpt if the line would fill screens, as a stranger's file may.
+    fn new(problem: &'a Problem) -> Self {
+        let Problem { source, at, .. } = problem;
+        let short = source.text.lines().nth(at.line.saturating_sub(1)).is_none_or(|line| line.len() <= MAX_LINE);
+        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::clone(&source.text)));
+        Self { problem, excerpt }
+    }
+}
+
+/// The longest line that is quoted, in bytes.
+const MAX_LINE: usize = 400;
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.excerpt.is_some() { self.problem.kind.fmt(f) } else { self.problem.fmt(f) }
+    }
+}
+
+impl fmt::Debug for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for Drawn<'_> {}
+
+impl Diagnostic for Drawn<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.kind.hint().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+        self.problem.kind.hint().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.snippet)
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_primary_with_span(None, (self.at.offset, self.at.length));
-        Some(Box::new(std::iter::once(label)))
+        let Span { offset, length, .. } = self.problem.at;
+        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, (offset, length)))))
     }
 }
 
@@ -189,19 +220,21 @@ impl Problems {
     /// For a person: an excerpt for each, a caret under the place, and what to write instead.
     pub fn draw(&self, colour: bool) -> String {
         let mut theme = GraphicalTheme::unicode_nocolor();
+        theme.characters.uarrow = '^';
         theme.characters.underline = '^';
         theme.characters.underbar = '^';
         theme.characters.error = "✗".to_owned();
         if colour {
             theme.styles = ThemeStyles::ansi();
         }
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(100).without_cause_chain();
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(80).without_cause_chain();
         let mut text = String::new();
         for problem in &self.0 {
             // Writing to a `String` cannot fail; a problem that cannot be drawn still has its message.
-            if handler.render_report(&mut text, problem).is_err() {
+            if handler.render_report(&mut text, &Drawn::new(problem)).is_err() {
                 text.push_str(&problem.to_string());
             }
+            text.push('\n');
         }
         text.truncate(text.trim_end().len());
         text
@@ -254,11 +287,16 @@ impl Collector {
         self.found.borrow_mut().push(problem);
     }
 
-    /// Everything noted so far is an error.
-    pub fn check(self) -> Result<(), Problems> {
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// Everything noted, in the order of the file; other files after it.
+    pub fn into_problems(self) -> Option<Problems> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|problem| (problem.source.name != self.source.name, problem.at.offset));
-        if found.is_empty() { Ok(()) } else { Err(Problems(found)) }
+        (!found.is_empty()).then_some(Problems(found))
     }
 }
 

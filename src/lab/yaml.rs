@@ -100,17 +100,32 @@ pub(super) fn parse(source: &Source) -> Result<Node, Problems> {
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Value>>(&source.text, options) {
+        Ok(root) if root.value == Value::Null => {
+            let kind = explain(&Error::Eof { location: root.referenced });
+            Err(Problem::new(source, Span { line: 1, column: 1, offset: 0, length: 0 }, kind).into())
+        }
         Ok(root) => Ok(node(root)),
         Err(error) => {
             let error = error.without_snippet();
-            let at = error.location().map(span).unwrap_or(Span { line: 1, column: 1, offset: 0, length: 0 });
-            Err(Problem::new(source, at, explain(error)).into())
+            let at = error.location().map_or(Span { line: 1, column: 1, offset: 0, length: 0 }, span);
+            Err(Problem::new(source, with_offset(&source.text, at), explain(error)).into())
         }
     }
 }
 
 fn node(spanned: Spanned<Value>) -> Node {
     Node { at: span(spanned.referenced), value: spanned.value }
+}
+
+/// The parser knows only line and column of what it does not understand.
+fn with_offset(text: &str, at: Span) -> Span {
+    if at.offset > 0 || at.line == 0 {
+        return at;
+    }
+    let line_start: usize = text.split_inclusive('\n').take(at.line - 1).map(str::len).sum();
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let before: usize = line.chars().take(at.column.saturating_sub(1)).map(char::len_utf8).sum();
+    Span { offset: line_start + before, ..at }
 }
 
 /// Collections have no length of their own here: the caret stands under their first character.
@@ -121,7 +136,7 @@ fn span(at: Location) -> Span {
         line: number(at.line()),
         column: number(at.column()),
         offset: bytes.byte_offset().map_or(0, number),
-        length: bytes.byte_len().map_or(0, number),
+        length: bytes.byte_len().map_or(0, number).max(1),
     }
 }
 
@@ -173,6 +188,9 @@ fn explain_limit(breach: &BudgetBreach) -> (String, Option<String>) {
 
 /// Adds what most often is behind a message of the parser.
 fn explain_syntax(message: &str) -> (String, Option<String>) {
+    if message.contains("recursion limit") {
+        return (format!("nested deeper than {MAX_DEPTH} levels"), None);
+    }
     let hint = if message.contains("mapping values are not allowed") {
         Some("quote a text that has `: ` in it, or begin a block with `|`")
     } else if message.contains("tab") {

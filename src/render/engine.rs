@@ -69,11 +69,17 @@ pub(super) fn explain(error: &Error, scope: &Map<String, Value>, sources: Source
     let (file, text) = sources(name).unwrap_or_else(|| (name.to_owned(), "".into()));
     let at = place(located, file, text);
     if inner.kind() == ErrorKind::UndefinedError {
-        let name = at.text[at.range.clone()].trim().to_owned();
+        let name = undefined_name(inner).unwrap_or_else(|| at.text[at.range.clone()].trim()).to_owned();
         let known = scope.keys().cloned().collect();
         return RenderError::Undefined { at, name, known };
     }
     RenderError::Template { at, message: describe(inner) }
+}
+
+/// minijinja's detail names the expression in backticks: "`a.b` is undefined", possibly after another message.
+fn undefined_name(error: &Error) -> Option<&str> {
+    let (before, _) = error.detail()?.split_once("` is undefined")?;
+    before.rsplit('`').next()
 }
 
 /// The range if minijinja knows it and it is within one line, else the line.
@@ -90,7 +96,7 @@ fn place(error: &Error, file: String, text: Arc<str>) -> Excerpt {
 
 fn describe(error: &Error) -> String {
     match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => format!("the template does more than {FUEL} things; is there a loop without end?"),
+        (ErrorKind::OutOfFuel, _) => format!("the template takes more than {FUEL} steps; is there a loop without end?"),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     }
