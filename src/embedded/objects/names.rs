@@ -76,7 +76,9 @@ fn too_long(most: usize) -> String {
 fn is_dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    bytes.first().is_some_and(edge) && bytes.last().is_some_and(edge) && bytes.iter().all(|byte| edge(byte) || *byte == b'-')
+    bytes.first().is_some_and(edge)
+        && bytes.last().is_some_and(edge)
+        && bytes.iter().all(|byte| edge(byte) || *byte == b'-')
 }
 
 fn is_name_part(text: &str) -> bool {
