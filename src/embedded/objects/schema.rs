@@ -33,7 +33,7 @@ pub struct Schema {
     exclusive_maximum: bool,
     exclusive_minimum: bool,
     format: Option<String>,
-    items: Option<Box<SchemaOrList>>,
+    items: Option<SchemaOrList>,
     max_items: Option<u64>,
     max_length: Option<u64>,
     max_properties: Option<u64>,
@@ -83,7 +83,7 @@ pub(crate) enum SchemaOrBool {
 #[serde(untagged)]
 enum SchemaOrList {
     List(Vec<Schema>),
-    Schema(Schema),
+    Schema(Box<Schema>),
 }
 
 impl Schema {
@@ -97,7 +97,7 @@ impl Schema {
 
     /// The schema of a list's elements.
     pub(crate) fn items(&self) -> Option<&Schema> {
-        match self.items.as_deref()? {
+        match self.items.as_ref()? {
             SchemaOrList::Schema(schema) => Some(schema),
             SchemaOrList::List(schemas) => schemas.first(),
         }

@@ -65,6 +65,15 @@ impl ListKeys<'_> {
         keys.sort_by(|a, b| a.0.cmp(&b.0));
         Some(keys)
     }
+
+    /// The first key field that `element` lacks.
+    pub(crate) fn first_missing(&self, element: &Value) -> String {
+        let names: Vec<&str> = match self.0 {
+            Keys::BuiltIn(names) => names.iter().map(|&(name, _)| name).collect(),
+            Keys::Custom(list) => list.list_map_keys.iter().map(String::as_str).collect(),
+        };
+        names.into_iter().find(|name| element.get(name).is_none()).unwrap_or_default().to_owned()
+    }
 }
 
 fn key(element: &Value, name: &str, default: Option<Value>) -> Option<Value> {

@@ -86,7 +86,7 @@ fn merge_by_key(
     key: &str,
     element: Shape<'_>,
 ) -> Result<Vec<Value>, PatchError> {
-    if patch.iter().any(|entry| is_only_replace(entry)) {
+    if patch.iter().any(is_only_replace) {
         current.clear();
     }
     for entry in patch.iter().filter(|entry| !is_only_replace(entry)) {
