@@ -33,6 +33,25 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// A request that the server makes of itself.
+    pub fn internal(verb: Verb, resource: &Arc<Resource>) -> Self {
+        let version = resource.versions.first().map(|version| version.name.clone()).unwrap_or_default();
+        Self {
+            user: User::system("system:apiserver"),
+            verb,
+            target: ResourcePath {
+                group: resource.group.clone(),
+                version,
+                resource: resource.plural.clone(),
+                ..ResourcePath::default()
+            },
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            resource: Arc::clone(resource),
+            body: Bytes::new(),
+        }
+    }
+
     /// The namespace that objects of the call live in; nothing for all of them, and for cluster-scoped objects.
     pub fn namespace(&self) -> Option<&str> {
         if self.resource.namespaced { self.target.namespace.as_deref() } else { None }
