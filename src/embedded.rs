@@ -1,1 +1,6 @@
 //! A small Kubernetes in this process: API server, controllers, one node. Knows nothing of labs and the mesh.
+
+pub mod api;
+pub mod auth;
+pub mod objects;
+pub mod store;
