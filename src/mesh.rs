@@ -11,6 +11,7 @@ pub mod inject;
 pub mod install;
 pub mod mode;
 pub mod policy;
+pub mod registry;
 pub mod resources;
 pub mod snapshot;
 pub mod svid;

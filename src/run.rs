@@ -145,8 +145,8 @@ async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     }
     phase(&context.events, Phase::Setup, async {
         let patience = context.patience();
-        for action in &context.lab.setup {
-            context.act(action, &patience).await?;
+        for group in context.lab.setup.chunk_by(|left, right| act::both_apply(left, right)) {
+            context.act_together(group, &patience).await?;
         }
         Ok(context.cluster.until_ready(&patience).await?)
     })

@@ -27,7 +27,7 @@ impl LabArgs {
     /// # Errors
     /// Exit code 2 for a lab that is not there and a parameter that it does not have, 6 for one that is not sound.
     pub fn load(&self) -> Result<Lab, CliError> {
-        let found = lab::find(&self.lab).map_err(not_found)?;
+        let found = lab::find(&self.lab).map_err(|error| not_found(&error))?;
         found.load(&self.set).map_err(|error| match error {
             LoadError::Content(problems) => {
                 let count = problems.iter().count();
@@ -44,7 +44,7 @@ impl LabArgs {
     }
 }
 
-fn not_found(error: FindError) -> CliError {
+fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {

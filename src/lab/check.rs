@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Check {
     /// `http`: one request, its verdict, its answer.
-    Http(Http),
+    Http(Box<Http>),
     /// `logs`: a line in a container's log.
     Logs(Logs),
     /// `matrix`: who reaches whom, and over what.

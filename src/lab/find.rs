@@ -34,7 +34,7 @@ pub enum FindError {
     #[error("`{}` is not there", .0.display())]
     NoFolder(PathBuf),
     /// No bundled lab has this name.
-    #[error("no lab is called `{name}`{}; there are: {}", .nearest.as_ref().map_or_else(String::new, |near| format!(", did you mean `{near}`?")), .known.join(", "))]
+    #[error("no lab is called `{name}`; {}", near_or_all(.nearest.as_deref(), .known))]
     Unknown {
         /// What was typed.
         name: String,
@@ -51,6 +51,10 @@ pub enum FindError {
         /// Why.
         source: io::Error,
     },
+}
+
+fn near_or_all(nearest: Option<&str>, known: &[String]) -> String {
+    nearest.map_or_else(|| format!("there are: {}", known.join(", ")), |near| format!("did you mean `{near}`?"))
 }
 
 /// The names of the bundled labs, sorted.

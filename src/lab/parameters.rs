@@ -67,7 +67,7 @@ fn parameter(problems: &Collector, name: &Located<String>, node: &Node) -> Optio
     let default = default.and_then(|node| text(problems, "default", node));
     let pattern = fields.optional_text("pattern");
     fields.finish();
-    let default = default.and_then(|default| filled_default(problems, default));
+    let default = default.and_then(|default| filled_default(problems, &default));
     let pattern = pattern.and_then(|pattern| checked_pattern(problems, pattern));
     if !is_identifier(name) || TAKEN.contains(&name.as_str()) {
         let hint =
@@ -88,9 +88,9 @@ fn parameter(problems: &Collector, name: &Located<String>, node: &Node) -> Optio
 }
 
 /// A default may use `{{ labctl.version }}`, but no other parameter.
-fn filled_default(problems: &Collector, default: Located<String>) -> Option<Located<String>> {
+fn filled_default(problems: &Collector, default: &Located<String>) -> Option<Located<String>> {
     let scope = Map::from_iter([("labctl".to_owned(), render::version())]);
-    match render::fill(&problems.source().name, &default, &scope) {
+    match render::fill(&problems.source().name, default, &scope) {
         Ok(value) => Some(Located { value, at: default.at }),
         Err(_) => {
             let hint = Some("a default may use `{{ labctl.version }}`, and no other parameter".to_owned());

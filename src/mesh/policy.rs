@@ -5,12 +5,15 @@
 mod client;
 mod decision;
 mod destination;
+mod gateway;
 mod index;
 mod legacy;
 mod peer;
+mod reach;
 
 pub(crate) use client::Plan;
 pub use client::{ClientSetting, Endpoint, Target};
 pub use decision::Decision;
 pub use destination::{EffectiveRule, RuleId};
 pub use index::{Index, ServiceId, WorkloadId};
+pub use reach::{Certificate, ForwardedClient, Prediction, Presented, Reached, Request, Scheme, Verdict};

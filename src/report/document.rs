@@ -42,6 +42,14 @@ pub struct RunReport {
     pub timings: Vec<Timing>,
 }
 
+impl RunReport {
+    /// What ended the run early: its own problem, or that of a step.
+    pub fn first_problem(&self) -> Option<&Problem> {
+        let steps = self.steps.iter().find_map(|step| step.problem.as_ref());
+        self.problem.as_ref().or(steps)
+    }
+}
+
 /// Which lab.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -62,12 +62,15 @@ impl Terminal {
         }
     }
 
-    /// Prints the end of the run and gives its document away; none if the run never began.
+    /// Prints the end of the run and gives its document away.
     ///
     /// # Errors
     /// The document does not fit its format.
-    pub fn finish(self) -> Result<Option<RunReport>, ReportError> {
-        let Some(report) = self.report else { return Ok(None) };
+    ///
+    /// # Panics
+    /// Before [`Event::Ended`].
+    pub fn finish(&mut self) -> Result<RunReport, ReportError> {
+        let report = self.report.take().expect("a run ends with its last event");
         match self.format {
             Format::Json => out(&json(&report)?),
             Format::Yaml => out(&yaml(&report)?),
@@ -76,7 +79,7 @@ impl Terminal {
         if self.timings {
             say(&text::timings(&report, self.recorder.first_matrix()));
         }
-        Ok(Some(report))
+        Ok(report)
     }
 
     fn begin(&mut self, lab: &LabInfo) {

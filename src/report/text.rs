@@ -114,37 +114,20 @@ fn details(head: &str, outcome: Outcome, fields: Vec<(&str, String)>, evidence: 
     text
 }
 
-/// What kept a run from its questions.
-pub fn problem_text(problem: &Problem, style: Style) -> String {
-    let mut text = format!("  {} {}\n", style.paint(Paint::Red, "✗"), problem.message.replace('\n', "\n  "));
-    if let Some(hint) = &problem.hint {
-        text.push_str(&format!("    {} {hint}\n", style.paint(Paint::Yellow, "hint:")));
-    }
-    text
+/// What kept a step from its questions, in one line; the whole of it goes to standard error.
+fn problem_text(problem: &Problem, style: Style) -> String {
+    let first = problem.message.lines().next().unwrap_or_default();
+    format!("  {} {}\n", style.paint(Paint::Red, "✗"), first.trim_end_matches(':'))
 }
 
-/// The end: what was not reached, what is left, the score.
+/// The end: what was not reached, what the marks mean, the score.
 pub fn summary(report: &RunReport, style: Style) -> String {
     let mut text = String::new();
-    if let Some(problem) = &report.problem {
-        text.push_str(&problem_text(problem, style));
-    }
     if !report.not_run.is_empty() {
         text.push_str(&format!("  not run: {}\n", report.not_run.join(", ")));
     }
     if report.steps.iter().flat_map(|step| &step.checks).any(|check| check.matrix.is_some()) {
         text.push_str(&format!("{}\n\n", legend(style)));
-    }
-    if !report.leftovers.is_empty() {
-        text.push_str(&format!("{}\n", style.paint(Paint::Red, "Could not be cleaned up:")));
-        for left in &report.leftovers {
-            text.push_str(&format!("  {}: {}\n", left.object, left.why));
-        }
-        text.push_str(&format!(
-            "  Everything of this run has the label {}={}\n\n",
-            crate::cluster::labels::RUN,
-            report.run.id
-        ));
     }
     text.push_str(&score(report, style));
     text

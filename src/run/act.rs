@@ -5,12 +5,28 @@ use kube::core::DynamicObject;
 use super::{context::Context, result::Problem};
 use crate::{
     cluster::{ClusterError, ObjectRef, Patience},
-    lab::action::{Action, Apply, Exec, Mark, Reference},
+    lab::{
+        action::{Action, Apply, Exec, Mark, Reference},
+        position::Located,
+    },
     probe::scene::{self, Scene},
     render::object::Object,
 };
 
 impl Context<'_> {
+    /// Does one action, or several that apply: their objects are applied as one batch, each kind in its turn.
+    ///
+    /// # Errors
+    /// What the cluster refused, or did not do in time.
+    pub async fn act_together(&self, actions: &[Located<Action>], patience: &Patience) -> Result<(), Problem> {
+        if let [action] = actions {
+            return self.act(action, patience).await;
+        }
+        let objects = actions.iter().flat_map(|action| action.objects()).map(dynamic);
+        self.cluster.apply(objects.collect::<Result<_, _>>()?, patience).await?;
+        Ok(())
+    }
+
     /// Does one action.
     ///
     /// # Errors
@@ -48,6 +64,11 @@ impl Context<'_> {
         let (code, expected) = (executed.code, exec.exit);
         Err(Problem::new(format!("`{command}` in {container} ended with {code}, expected {expected}: {said}")))
     }
+}
+
+/// Whether two neighbours can be applied as one batch.
+pub fn both_apply(left: &Action, right: &Action) -> bool {
+    matches!((left, right), (Action::Apply(_), Action::Apply(_)))
 }
 
 /// Whether pods come, go or are replaced by an action.

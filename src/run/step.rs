@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    act::{changes_pods, told},
+    act::{both_apply, changes_pods, told},
     context::Context,
     event::Event,
     result::{Problem, StepResult},
@@ -49,9 +49,9 @@ impl Context<'_> {
 
     /// Does the actions and waits until pods and proxies have followed.
     async fn solve(&self, index: usize, actions: &[Located<Action>], patience: &Patience) -> Result<(), Problem> {
-        for action in actions {
-            self.events.emit(Event::Acting { step: index, action: told(action) });
-            self.act(action, patience).await?;
+        for group in actions.chunk_by(|left, right| both_apply(left, right)) {
+            group.iter().for_each(|action| self.events.emit(Event::Acting { step: index, action: told(action) }));
+            self.act_together(group, patience).await?;
         }
         if actions.iter().any(|action| changes_pods(action)) {
             self.cluster.until_ready(patience).await?;

@@ -156,7 +156,7 @@ fn emphasis(text: &str, style: Style) -> String {
 
 fn italic(text: &str, style: Style) -> String {
     let pieces: Vec<&str> = text.split('*').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         // A lone `*` is itself.
         return text.to_owned();
     }
@@ -185,12 +185,28 @@ kubectl get pods
 
     #[test]
     fn plain() {
-        insta::assert_snapshot!(render(TEXT, 2, Style { colour: false }), @"");
+        insta::assert_snapshot!(render(TEXT, 2, Style { colour: false }), @r"
+          Title
+
+          A paragraph that is longer than one line of the terminal, with `some code` in
+          it and one word slanted.
+
+          • first
+          • second, which is long enough that it has to go on in the next line, under
+            its own text
+          1. one
+
+        ```sh
+        kubectl get pods
+        ```
+        ");
     }
 
     #[test]
     fn coloured() {
         let text = "A **strong** *word* and `code`, 2 * 3.";
-        insta::assert_snapshot!(render(text, 0, Style { colour: true }).escape_debug().to_string(), @"");
+        insta::assert_snapshot!(render(text, 0, Style { colour: true }).escape_debug().to_string(), @r"
+        A \u{1b}[1mstrong\u{1b}[0m \u{1b}[3mword\u{1b}[0m and \u{1b}[36mcode\u{1b}[0m, 2 * 3.\n
+        ");
     }
 }

@@ -28,7 +28,7 @@ impl Reader<'_> {
     fn check(&self, node: &Node) -> Option<Located<Check>> {
         let (key, node) = self.tagged("a check", node, CHECKS)?;
         let check = match key.as_str() {
-            "http" => Check::Http(self.http(node, key.at)?),
+            "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
             "matrix" => Check::Matrix(self.matrix(node, key.at)?),
             _ => Check::Resource(self.resource(node, key.at)?),
