@@ -166,6 +166,8 @@ pub struct Workload {
     pub ports: Vec<WorkloadPort>,
     /// Inbound ports that bypass the sidecar (`traffic.sidecar.istio.io/excludeInboundPorts`).
     pub exclude_inbound_ports: Vec<u16>,
+    /// The only inbound ports that do not (`traffic.sidecar.istio.io/includeInboundPorts`); all if `None`.
+    pub include_inbound_ports: Option<Vec<u16>>,
     /// Whether the kubelet's probes were redirected to the agent at injection.
     pub rewrite_probes: bool,
     /// Where it was read.
@@ -237,7 +239,8 @@ impl Workload {
     pub fn intercepts(&self, port: u16) -> bool {
         /// The agent's own ports, which are never redirected.
         const AGENT: [u16; 3] = [15020, 15021, 15090];
-        self.sidecar && !AGENT.contains(&port) && !self.exclude_inbound_ports.contains(&port)
+        let included = self.include_inbound_ports.as_ref().is_none_or(|ports| ports.contains(&port));
+        self.sidecar && included && !AGENT.contains(&port) && !self.exclude_inbound_ports.contains(&port)
     }
 
     /// The container port with this number.
