@@ -110,7 +110,7 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<io::Result<()>>, ControlP
     let mut parts = JoinSet::new();
     plane.start_servers(&mut parts).await?;
     plane.start_watchers(&mut parts);
-    host_println!(host, Output::Stdout, "the control plane of trust domain {} is up", plane.settings.trust_domain);
+    host_println!(*host, Output::Stdout, "the control plane of trust domain {} is up", plane.settings.trust_domain);
     Ok(parts)
 }
 

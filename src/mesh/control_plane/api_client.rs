@@ -133,8 +133,8 @@ impl Tokens {
             return Ok(header.clone());
         }
         let token = text(&self.host, "token")?;
-        let mut header = HeaderValue::try_from(format!("Bearer {}", token.trim()))
-            .map_err(|error| malformed("token", &error))?;
+        let mut header =
+            HeaderValue::try_from(format!("Bearer {}", token.trim())).map_err(|error| malformed("token", &error))?;
         header.set_sensitive(true);
         *cached = Some((header.clone(), Instant::now()));
         Ok(header)

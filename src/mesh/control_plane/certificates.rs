@@ -94,10 +94,7 @@ impl Signer {
     /// Finds out whose token it is; only the API server can tell.
     async fn identify(&self, token: &str) -> Result<SpiffeId, Refusal> {
         let review = TokenReview {
-            spec: TokenReviewSpec {
-                audiences: Some(vec![TOKEN_AUDIENCE.to_owned()]),
-                token: Some(token.to_owned()),
-            },
+            spec: TokenReviewSpec { audiences: Some(vec![TOKEN_AUDIENCE.to_owned()]), token: token.to_owned() },
             ..TokenReview::default()
         };
         let api: Api<TokenReview> = Api::all(self.client.clone());

@@ -36,7 +36,8 @@ pub async fn take_up(client: kube::Client, trust_domain: &str) -> Result<Certifi
         if let Some(secret) = secrets.get_opt(SECRET).await.map_err(RootError::Cluster)? {
             return stored(&secret).map_err(RootError::Authority);
         }
-        let authority = CertificateAuthority::generate(trust_domain, jiff::Timestamp::now()).map_err(RootError::Authority)?;
+        let authority =
+            CertificateAuthority::generate(trust_domain, jiff::Timestamp::now()).map_err(RootError::Authority)?;
         match secrets.create(&PostParams::default(), &secret(&authority)).await {
             Ok(_) => return Ok(authority),
             // Another control plane was faster: its root is the mesh's.

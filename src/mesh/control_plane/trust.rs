@@ -70,7 +70,7 @@ pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Stri
         if !listed {
             continue;
         }
-        write_all(&host, &client, &root, &mut missing, &mut written).await;
+        write_all(&*host, &client, &root, &mut missing, &mut written).await;
         if missing.is_empty() {
             retry = Retry::default();
             if let Some(done) = done.take() {
@@ -82,7 +82,7 @@ pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Stri
 
 /// Writes the root to all of `missing`, which is left with those that failed.
 async fn write_all(
-    host: &Arc<dyn Host>,
+    host: &dyn Host,
     client: &kube::Client,
     root: &str,
     missing: &mut BTreeSet<String>,
@@ -157,8 +157,7 @@ async fn trust(
     if webhooks.clone().all(|webhook| webhook.client_config.ca_bundle.as_ref() == Some(&bundle)) {
         return Ok(());
     }
-    let trusting =
-        webhooks.map(|webhook| json!({ "name": webhook.name, "clientConfig": { "caBundle": bundle } }));
+    let trusting = webhooks.map(|webhook| json!({ "name": webhook.name, "clientConfig": { "caBundle": bundle } }));
     let patch = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",

@@ -59,15 +59,15 @@ pub async fn watch(
     let mut synced = Some(synced);
     let mut complaints = BTreeSet::new();
     while let Some(event) = events.next().await {
-        let mut changed = take(&host, &mut objects, event);
+        let mut changed = take(&*host, &mut objects, event);
         let deadline = tokio::time::Instant::now() + LONGEST_DELAY;
         loop {
             let quiet = (tokio::time::Instant::now() + QUIET).min(deadline);
             let Ok(Some(event)) = tokio::time::timeout_at(quiet, events.next()).await else { break };
-            changed |= take(&host, &mut objects, event);
+            changed |= take(&*host, &mut objects, event);
         }
         if changed && objects.are_complete() {
-            distributor.publish(generation(&host, &objects, &settings, &mut complaints));
+            distributor.publish(generation(&*host, &objects, &settings, &mut complaints));
             if let Some(synced) = synced.take() {
                 synced();
             }
@@ -95,7 +95,7 @@ fn resource(&(group, version, kind, plural): &(&str, &str, &str, &str)) -> ApiRe
 }
 
 /// Takes an event in; answers whether it changed anything.
-fn take(host: &Arc<dyn Host>, objects: &mut Objects, (place, event): Event) -> bool {
+fn take(host: &dyn Host, objects: &mut Objects, (place, event): Event) -> bool {
     match event {
         Ok(event) => objects.take(place, &resource(&KINDS[place]), event),
         Err(error) => {
@@ -107,7 +107,7 @@ fn take(host: &Arc<dyn Host>, objects: &mut Objects, (place, event): Event) -> b
 
 /// Reads all objects as one state of the mesh. What cannot be read is left out, and said once.
 fn generation(
-    host: &Arc<dyn Host>,
+    host: &dyn Host,
     objects: &Objects,
     settings: &Settings,
     complaints: &mut BTreeSet<String>,
