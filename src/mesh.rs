@@ -4,6 +4,7 @@
 
 pub mod ca;
 pub mod config;
+pub mod control_plane;
 pub mod distribute;
 pub mod identity;
 pub mod init;
@@ -13,5 +14,7 @@ pub mod mode;
 pub mod policy;
 pub mod registry;
 pub mod resources;
+pub mod retry;
 pub mod snapshot;
 pub mod svid;
+mod tls;

@@ -61,9 +61,9 @@ pub enum NamespaceWish {
     Silent,
 }
 
-impl NamespaceWish {
+impl From<&BTreeMap<String, String>> for NamespaceWish {
     /// Reads the labels of a namespace.
-    pub fn of(labels: &BTreeMap<String, String>) -> Self {
+    fn from(labels: &BTreeMap<String, String>) -> Self {
         match labels.get(NAMESPACE_LABEL).map(String::as_str) {
             Some("enabled") => Self::Asks,
             Some(_) => Self::Refuses,
@@ -77,7 +77,7 @@ impl NamespaceWish {
 /// Either side can refuse (the pod with a label `sidecar.istio.io/inject` other than `true`); if none does, one that
 /// asks is enough. Of old, an annotation of the pod says the same as its label, which wins.
 /// Source: Istio, "Installing the Sidecar", controlling the injection policy.
-pub fn decide(pod: &Value, namespace: &str, wish: NamespaceWish) -> Decision {
+pub fn decide(pod: &Value, namespace: &str, wish: impl Into<NamespaceWish>) -> Decision {
     if pod.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true) {
         return Decision::Leave(Reason::HostNetwork);
     }
@@ -87,7 +87,7 @@ pub fn decide(pod: &Value, namespace: &str, wish: NamespaceWish) -> Decision {
     if is_injected(pod) {
         return Decision::Leave(Reason::AlreadyInjected);
     }
-    match (wish, own_wish(pod)) {
+    match (wish.into(), own_wish(pod)) {
         (_, Some(false)) => Decision::Leave(Reason::Refused),
         (NamespaceWish::Refuses, Some(true)) => Decision::Leave(Reason::NamespaceRefuses),
         (NamespaceWish::Refuses | NamespaceWish::Silent, None) => Decision::Leave(Reason::NotAsked),

@@ -37,7 +37,7 @@ fn decision_table() {
             "metadata": { "labels": labels(own), "annotations": labels(annotations) },
             "spec": { "containers": [{ "name": "app" }] },
         });
-        let decision = decide(&pod, "foo", NamespaceWish::of(&labels(namespace)));
+        let decision = decide(&pod, "foo", &labels(namespace));
         assert_eq!(decision, expected, "namespace {namespace:?}, labels {own:?}, annotations {annotations:?}");
     }
 }
