@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod error;
+mod workload;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -18,7 +19,9 @@ struct Cli {
 
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Workload(workload::WorkloadArgs),
+}
 
 /// Runs `labctl` with these arguments, the program's own name first.
 ///
@@ -31,7 +34,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return crate::programs::run_here(program, arguments.into_iter().skip(1));
     }
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => match cli.command {},
+        Ok(cli) => {
+            let outcome = match cli.command {
+                Command::Workload(workload) => workload.execute(),
+            };
+            ExitCode::from(outcome.unwrap_or_else(|error| error.report()))
+        }
         Err(error) => error.exit(),
     }
 }
