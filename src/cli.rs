@@ -8,6 +8,7 @@ pub mod output;
 mod run;
 mod show;
 mod version;
+mod workload;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -52,6 +53,7 @@ impl Command {
             Self::Version(arguments) => arguments.execute(),
         }
     }
+    Workload(workload::WorkloadArgs),
 }
 
 /// Runs `labctl` with these arguments, the program's own name first.
@@ -66,6 +68,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match Cli::try_parse_from(arguments) {
         Ok(cli) => ExitCode::from(cli.command.execute().unwrap_or_else(|error| error.report())),
+        Ok(cli) => {
+            let outcome = match cli.command {
+                Command::Workload(workload) => workload.execute(),
+            };
+            ExitCode::from(outcome.unwrap_or_else(|error| error.report()))
+        }
         Err(error) => error.exit(),
     }
 }
