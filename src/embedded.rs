@@ -1,1 +1,3 @@
 //! A small Kubernetes in this process: API server, controllers, one node. Knows nothing of labs and the mesh.
+
+pub mod node;
