@@ -3,5 +3,10 @@
 //! Knows the API server through `kube::Client` only.
 
 pub mod dns;
+mod files;
+pub mod images;
+mod logs;
 pub mod network;
+mod pod_host;
+mod process;
 pub(crate) mod sync;

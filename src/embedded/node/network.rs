@@ -22,13 +22,13 @@ use std::{
 
 use tokio::net::TcpStream;
 
-pub use self::{
-    pod::PodNetwork,
-    services::{Backends, Choice, Record, ServiceTable},
-};
 use self::{
     listener::Origin,
     redirect::{Call, Path},
+};
+pub use self::{
+    pod::PodNetwork,
+    services::{Backends, Choice, Record, ServiceTable},
 };
 use crate::embedded::node::sync::{lock, read, write};
 

@@ -103,8 +103,7 @@ mod tests {
     #[test]
     fn nobody_is_not_unknown() {
         let vip = SocketAddrV4::new(Ipv4Addr::new(10, 96, 0, 9), 80);
-        let table =
-            ServiceTable { virtuals: HashMap::from([(vip, Backends::default())]), names: HashMap::new() };
+        let table = ServiceTable { virtuals: HashMap::from([(vip, Backends::default())]), names: HashMap::new() };
         assert_eq!(table.choose(vip), Choice::Nobody);
         assert_eq!(table.choose(SocketAddrV4::new(*vip.ip(), 81)), Choice::Nobody);
         assert_eq!(table.choose(at(2, 80)), Choice::Unknown);
