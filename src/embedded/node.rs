@@ -3,10 +3,13 @@
 //! Knows the API server through `kube::Client` only.
 
 pub mod dns;
+mod env;
 mod files;
 pub mod images;
 mod logs;
 pub mod network;
 mod pod_host;
 mod process;
+mod sources;
 pub(crate) mod sync;
+mod volumes;
