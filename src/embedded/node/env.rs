@@ -120,7 +120,12 @@ fn reference(
     }
 }
 
-fn found<T>(value: Option<T>, kind: &'static str, name: &str, optional: Option<bool>) -> Result<Option<T>, ConfigError> {
+fn found<T>(
+    value: Option<T>,
+    kind: &'static str,
+    name: &str,
+    optional: Option<bool>,
+) -> Result<Option<T>, ConfigError> {
     match value {
         None if optional != Some(true) => Err(ConfigError::Missing { kind, name: name.to_owned() }),
         value => Ok(value),

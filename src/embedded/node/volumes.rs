@@ -73,6 +73,23 @@ pub(super) fn renewal(pod: &Pod) -> Option<Duration> {
     lives.min().map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0) * 4 / 5))
 }
 
+/// Whether the pod's volumes show the ConfigMap or Secret of this name.
+pub(super) fn refers_to(pod: &Pod, namespace: &str, name: &str) -> bool {
+    let projected = |volume: &VolumeSpec| {
+        let sources = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+        sources.into_iter().any(|source| {
+            source.config_map.as_ref().is_some_and(|source| source.name == name)
+                || source.secret.as_ref().is_some_and(|source| source.name == name)
+        })
+    };
+    pod.namespace().as_deref() == Some(namespace)
+        && described(pod).any(|volume| {
+            volume.config_map.as_ref().is_some_and(|source| source.name == name)
+                || volume.secret.as_ref().is_some_and(|source| source.secret_name.as_deref() == Some(name))
+                || projected(volume)
+        })
+}
+
 fn described(pod: &Pod) -> impl Iterator<Item = &VolumeSpec> {
     pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten())
 }
