@@ -12,8 +12,12 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    core::v1::{Namespace, Pod, Service},
+};
 use kube::{
-    Api, Resource, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     api::{ListParams, WatchEvent, WatchParams},
 };
 use serde::de::DeserializeOwned;
@@ -219,4 +223,36 @@ async fn follow<K: Watched>(api: &Api<K>, copy: &Mutex<Copy<K>>, revision: &mut 
         }
     }
     Ok(())
+}
+
+/// The live copies that the node and the controllers share.
+#[derive(Clone, Debug)]
+pub struct Informers {
+    /// All Deployments.
+    pub deployments: Informer<Deployment>,
+    /// All namespaces.
+    pub namespaces: Informer<Namespace>,
+    /// All pods.
+    pub pods: Informer<Pod>,
+    /// All ReplicaSets.
+    pub replica_sets: Informer<ReplicaSet>,
+    /// All Services.
+    pub services: Informer<Service>,
+}
+
+impl Informers {
+    /// Starts all of them.
+    ///
+    /// # Errors
+    /// If a list fails.
+    pub async fn start(client: &Client) -> kube::Result<Self> {
+        let (deployments, namespaces, pods, replica_sets, services) = tokio::try_join!(
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
+        )?;
+        Ok(Self { deployments, namespaces, pods, replica_sets, services })
+    }
 }
