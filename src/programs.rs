@@ -8,8 +8,11 @@ use crate::{
 };
 
 /// The bundled programs, in alphabetical order.
-const PROGRAMS: &[(&str, Program)] = &[("init", crate::mesh::init::program)];
-const PROGRAMS: &[(&str, Program)] = &[("httpbin", workloads::httpbin::program), ("sleep", workloads::sleep::program)];
+const PROGRAMS: &[(&str, Program)] = &[
+    ("httpbin", workloads::httpbin::program),
+    ("init", crate::mesh::init::program),
+    ("sleep", workloads::sleep::program),
+];
 
 /// Finds a bundled program.
 pub fn find(name: &str) -> Option<Program> {
