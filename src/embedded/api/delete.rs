@@ -172,6 +172,20 @@ impl Server {
         Ok(answer_list(call, metadata, deleted.iter().map(Arc::as_ref)))
     }
 
+    /// Deletes the pod in the path on somebody's polite request (there are no disruption budgets to ask).
+    pub(super) fn evict_pod(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let mut eviction = body::parse(&call.headers, &call.body)?;
+        let options = match eviction["deleteOptions"].take() {
+            Value::Null => DeleteOptions::default(),
+            options => serde_json::from_value(options).map_err(|error| Status::bad_request(error.to_string()))?,
+        };
+        self.delete_object(call, &call.key(), &options)?;
+        let status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
+        });
+        Ok(body::json(StatusCode::CREATED, &status))
+    }
+
     /// Deletes all objects of a resource, on the server's own account.
     pub(super) fn delete_all(&self, resource: &Arc<Resource>) {
         let call = Call::internal(Verb::DeleteCollection, resource);
