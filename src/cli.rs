@@ -42,6 +42,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Show the version
     Version(version::VersionArgs),
+    /// Run a bundled program as a process of this machine
+    Workload(workload::WorkloadArgs),
 }
 
 impl Command {
@@ -51,9 +53,9 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
+            Self::Workload(arguments) => arguments.execute(),
         }
     }
-    Workload(workload::WorkloadArgs),
 }
 
 /// Runs `labctl` with these arguments, the program's own name first.
@@ -68,12 +70,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match Cli::try_parse_from(arguments) {
         Ok(cli) => ExitCode::from(cli.command.execute().unwrap_or_else(|error| error.report())),
-        Ok(cli) => {
-            let outcome = match cli.command {
-                Command::Workload(workload) => workload.execute(),
-            };
-            ExitCode::from(outcome.unwrap_or_else(|error| error.report()))
-        }
         Err(error) => error.exit(),
     }
 }
