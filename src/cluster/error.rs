@@ -12,7 +12,7 @@ pub enum ClusterError {
     #[error("cannot reach a cluster: {0}")]
     Connect(String),
     /// The wait cannot end well, however long it lasts.
-    #[error("{waiting_for}: {why}")]
+    #[error("{waiting_for}:{}", on_its_line(why))]
     Hopeless {
         /// What was waited for.
         waiting_for: String,
@@ -20,7 +20,7 @@ pub enum ClusterError {
         why: String,
     },
     /// The deadline passed first.
-    #[error("gave up waiting for {waiting_for}: {why}")]
+    #[error("gave up waiting for {waiting_for}:{}", on_its_line(why))]
     Late {
         /// What was waited for.
         waiting_for: String,
@@ -98,6 +98,11 @@ fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::
         innermost = source;
     }
     innermost
+}
+
+/// A reason of several lines begins on a line of its own.
+fn on_its_line(why: &str) -> String {
+    if why.starts_with('\n') { why.to_owned() } else { format!(" {why}") }
 }
 
 fn clashes(objects: &[ObjectRef]) -> String {

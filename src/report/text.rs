@@ -29,7 +29,10 @@ pub enum Detail {
 /// One step with the answers to its checks.
 pub fn step(number: usize, of: usize, step: &StepResult, detail: Detail, style: Style) -> String {
     let mut text = format!("{}\n", step_head(number, of, step, style));
-    for check in &step.checks {
+    for (place, check) in step.checks.iter().enumerate() {
+        if place > 0 && step.checks[place - 1].matrix.is_some() {
+            text.push('\n');
+        }
         text.push_str(&check_text(check, detail, style));
     }
     if let Some(problem) = &step.problem {
@@ -39,11 +42,22 @@ pub fn step(number: usize, of: usize, step: &StepResult, detail: Detail, style: 
 }
 
 fn step_head(number: usize, of: usize, step: &StepResult, style: Style) -> String {
-    let left = format!("{number}/{of}  {}: {}", step.name, step.title);
+    let width = style.width.min(100);
     let right = format!("{}  {}/{}", step.outcome, step.points, step.worth);
-    let room = style.width.min(100).saturating_sub(left.chars().count() + right.chars().count()).max(2);
+    let left = format!("{number}/{of}  {}: {}", step.name, step.title);
+    let left = shortened(&left, width.saturating_sub(right.chars().count() + 2));
+    let room = width.saturating_sub(left.chars().count() + right.chars().count()).max(2);
     let outcome = style.paint(of_outcome(step.outcome), &right);
     format!("{}{}{outcome}", style.paint(Paint::Bold, &left), " ".repeat(room))
+}
+
+/// At most `columns` of a text.
+fn shortened(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{}…", start.trim_end())
 }
 
 fn check_text(check: &CheckResult, detail: Detail, style: Style) -> String {
@@ -59,7 +73,6 @@ fn check_text(check: &CheckResult, detail: Detail, style: Style) -> String {
                 text.push_str(&cell_details(from, cell, style));
             }
         }
-        text.push('\n');
     }
     for line in &check.findings {
         if line.outcome != Outcome::Pass || detail == Detail::Wide {
@@ -117,14 +130,14 @@ fn details(head: &str, outcome: Outcome, fields: Vec<(&str, String)>, evidence: 
 /// What kept a step from its questions, in one line; the whole of it goes to standard error.
 fn problem_text(problem: &Problem, style: Style) -> String {
     let first = problem.message.lines().next().unwrap_or_default();
-    format!("  {} {}\n", style.paint(Paint::Red, "✗"), first.trim_end_matches(':'))
+    format!("  {} {}\n", style.paint(Paint::Red, "✗"), first.trim_end_matches([':', ' ']))
 }
 
 /// The end: what was not reached, what the marks mean, the score.
 pub fn summary(report: &RunReport, style: Style) -> String {
     let mut text = String::new();
     if !report.not_run.is_empty() {
-        text.push_str(&format!("  not run: {}\n", report.not_run.join(", ")));
+        text.push_str(&format!("not run: {}\n\n", report.not_run.join(", ")));
     }
     if report.steps.iter().flat_map(|step| &step.checks).any(|check| check.matrix.is_some()) {
         text.push_str(&format!("{}\n\n", legend(style)));
