@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
+pub mod agent;
 pub mod ca;
 pub mod config;
 pub mod control_plane;
