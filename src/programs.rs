@@ -5,7 +5,11 @@ use std::{ffi::OsString, process::ExitCode};
 use crate::host::Program;
 
 /// The bundled programs, in alphabetical order.
-const PROGRAMS: &[(&str, Program)] = &[("init", crate::mesh::init::program)];
+const PROGRAMS: &[(&str, Program)] = &[
+    ("control-plane", crate::mesh::control_plane::program),
+    ("init", crate::mesh::init::program),
+    ("sidecar", crate::mesh::agent::program),
+];
 
 /// Finds a bundled program.
 pub fn find(name: &str) -> Option<Program> {

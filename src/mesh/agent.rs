@@ -11,7 +11,10 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
-use self::control_plane::{AgentError, ControlPlane};
+use self::{
+    app_health::AppHealth,
+    control_plane::{AgentError, ControlPlane},
+};
 use super::{
     retry::Retry,
     svid::{Validity, wait_until},
@@ -19,7 +22,10 @@ use super::{
 use crate::{
     host::{ExitStatus, Host, Output},
     host_println,
-    sidecar::config::{ProxyConfig, Svid},
+    sidecar::{
+        self,
+        config::{ProxyConfig, Svid},
+    },
 };
 
 /// How long a sidecar whose certificate could not be read waits before it asks for another one.
@@ -100,8 +106,10 @@ impl Agent {
     async fn run(&self, svid: Svid, config: ProxyConfig) -> ExitStatus {
         let (svids, svid) = watch::channel(Arc::new(svid));
         let (configs, config) = watch::channel(Arc::new(config));
+        let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
+        let options = sidecar::Options { app_health: Some(app_health), ..sidecar::Options::default() };
         let served = tokio::select! {
-            served = self.serve(config, svid.clone()) => served,
+            served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid) => return ExitStatus::FAILURE,
         };

@@ -1,13 +1,14 @@
 //! Answers the kubelet's probes of the application, by asking the application from inside the pod.
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures::future::BoxFuture;
 use http::{Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::{http1, http2};
@@ -26,6 +27,7 @@ use crate::{
         inject::{APP_PROBES_VARIABLE, AppProbe, AppProbeTarget, AppProbes, ProbeHeader},
         tls,
     },
+    sidecar,
 };
 
 /// Connections from here reach the application without coming back to the sidecar.
@@ -37,7 +39,7 @@ const SERVING: [u8; 2] = [0x08, 1];
 
 /// Why the application is not well.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unhealthy {
+enum Unhealthy {
     #[error("it cannot be reached: {0}")]
     Connect(io::Error),
     #[error("it broke the connection: {0}")]
@@ -66,18 +68,18 @@ impl AppHealth {
     pub(super) fn new(host: Arc<dyn Host>) -> Self {
         let probes = host.env(APP_PROBES_VARIABLE).and_then(|text| serde_json::from_str(&text).ok());
         let address = host.env("INSTANCE_IP").and_then(|text| text.parse().ok());
-        Self {
-            probes: probes.unwrap_or_default(),
-            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            host,
-        }
+        Self { probes: probes.unwrap_or_default(), address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), host }
     }
 
-    /// Asks the application what `path` stands for; `None` if it stands for nothing.
-    pub(super) async fn check(&self, path: &str) -> Option<Result<(), Unhealthy>> {
-        let probe = self.probes.get(path)?;
+    async fn answer(&self, path: &str) -> (StatusCode, String) {
+        let Some(probe) = self.probes.get(path) else {
+            return (StatusCode::NOT_FOUND, "the application has no such probe\n".to_owned());
+        };
         let patience = Duration::from_secs(probe.timeout_seconds.max(1));
-        Some(timeout(patience, self.ask(probe)).await.unwrap_or(Err(Unhealthy::Late(patience))))
+        match timeout(patience, self.ask(probe)).await.unwrap_or(Err(Unhealthy::Late(patience))) {
+            Ok(()) => (StatusCode::OK, "the application is well\n".to_owned()),
+            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the application is not well: {error}\n")),
+        }
     }
 
     async fn ask(&self, probe: &AppProbe) -> Result<(), Unhealthy> {
@@ -117,6 +119,18 @@ impl AppHealth {
             request = request.header(name, value);
         }
         request.body(Full::default())
+    }
+}
+
+impl sidecar::AppHealth for AppHealth {
+    fn check<'a>(&'a self, path: &'a str) -> BoxFuture<'a, (StatusCode, String)> {
+        Box::pin(self.answer(path))
+    }
+}
+
+impl fmt::Debug for AppHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppHealth").field("probes", &self.probes).finish_non_exhaustive()
     }
 }
 
