@@ -14,3 +14,4 @@ pub mod registry;
 pub mod resources;
 pub mod snapshot;
 pub mod svid;
+pub mod validate;
