@@ -4,6 +4,7 @@
 
 pub mod ca;
 pub mod config;
+pub mod explain;
 pub mod identity;
 pub mod init;
 pub mod inject;
