@@ -10,7 +10,9 @@ mod create;
 pub mod custom;
 pub mod decode;
 mod delete;
+mod discovery;
 mod effects;
+mod exec;
 mod incoming;
 mod kinds;
 pub mod kubelet;
@@ -19,9 +21,14 @@ mod metadata;
 pub mod names;
 mod patch;
 pub mod path;
+mod pods;
+mod rbac;
 mod read;
 pub mod resource;
+mod reviews;
+mod scale;
 pub mod status;
+mod tokens;
 mod update;
 mod watch;
 
@@ -43,7 +50,10 @@ use self::{
     resource::Registry,
     status::Status,
 };
-use super::{auth::User, store::Store};
+use super::{
+    auth::{User, token::TokenKey},
+    store::Store,
+};
 
 /// An API server. Clones are the same server.
 #[derive(Clone)]
@@ -54,6 +64,7 @@ struct Shared {
     registry: Registry,
     addresses: Addresses,
     kubelet: OnceLock<Arc<dyn Kubelet>>,
+    tokens: TokenKey,
     stopped: CancellationToken,
 }
 
@@ -71,6 +82,7 @@ impl Server {
             registry: Registry::default(),
             addresses: Addresses::default(),
             kubelet: OnceLock::new(),
+            tokens: TokenKey::generate().expect("the system has randomness"),
             stopped: CancellationToken::new(),
         }));
         server.bootstrap();
@@ -114,27 +126,36 @@ impl Server {
         B::Error: Into<BoxError>,
     {
         let query = Query::parse(request.uri())?;
-        match Path::parse(request.uri().path()) {
-            Path::Resource(target) => {
-                let verb = Verb::of(request.method(), &target, &query).ok_or_else(Status::method_not_allowed)?;
-                let resource = self.registry().find(&target.group, &target.resource);
-                let resource = resource.filter(|resource| resource.version(&target.version).is_some());
-                let resource = resource.ok_or_else(Status::no_such_resource)?;
-                let (parts, body) = request.into_parts();
-                let body = body::read(body).await?;
-                let call = Call { user, verb, target, query, headers: parts.headers, resource, body };
-                self.answer(call).await
-            }
-            Path::Other(_) => Err(Status::no_such_resource()),
+        let target = match Path::parse(request.uri().path()) {
+            Path::Resource(target) => target,
+            Path::Other(segments) => return self.other(&user, request.method(), request.headers(), &segments),
+        };
+        let verb = Verb::of(request.method(), &target, &query).ok_or_else(Status::method_not_allowed)?;
+        self.authorize(&user, verb, &target)?;
+        let resource = self.registry().find(&target.group, &target.resource);
+        let resource = resource.filter(|resource| resource.version(&target.version).is_some());
+        let resource = resource.ok_or_else(Status::no_such_resource)?;
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove();
+        let body = body::read(body).await?;
+        let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade };
+        if call.resource.namespaced && call.target.name.is_some() && call.target.namespace.is_none() {
+            return Err(Status::no_such_resource());
+        }
+        match call.target.subresource.clone() {
+            Some(subresource) => self.answer_part(call, &subresource).await,
+            None => self.answer(call).await,
         }
     }
 
+    /// Answers a request to an object or to all of them.
     async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
         body::check_accept(&call.headers)?;
-        if !call.resource.verbs.contains(&call.verb) {
-            return Err(Status::method_not_allowed());
+        if !call.resource.verbs.contains(&call.verb) || (call.verb == Verb::Create && call.target.name.is_some()) {
+            return Err(call.verb_not_supported());
         }
         match call.verb {
+            Verb::Create if call.resource.is_review() => self.review(&call),
             Verb::Create => self.create(&call).await,
             Verb::Delete => self.delete(&call),
             Verb::DeleteCollection => self.delete_collection(&call),
@@ -143,6 +164,25 @@ impl Server {
             Verb::Patch => self.patch(&call).await,
             Verb::Update => self.update(&call).await,
             Verb::Watch => self.watch(call),
+        }
+    }
+
+    /// Answers a request to a part of an object.
+    async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
+        if !call.resource.has(&call.target.version, subresource) {
+            return Err(Status::no_such_resource());
+        }
+        match (subresource, call.verb) {
+            ("binding", Verb::Create) => self.bind_pod(&call),
+            ("eviction", Verb::Create) => self.evict_pod(&call),
+            ("exec", _) => self.exec(&call),
+            ("finalize" | "status", Verb::Update) => self.update(&call).await,
+            ("log", Verb::Get) => self.pod_log(&call).await,
+            ("scale", _) => self.scale(&call).await,
+            ("status", Verb::Get) => self.read(&call),
+            ("status", Verb::Patch) => self.patch(&call).await,
+            ("token", Verb::Create) => self.request_token(&call),
+            _ => Err(call.verb_not_supported()),
         }
     }
 
@@ -156,6 +196,10 @@ impl Server {
 
     fn addresses(&self) -> &Addresses {
         &self.0.addresses
+    }
+
+    fn token_key(&self) -> &TokenKey {
+        &self.0.tokens
     }
 
     fn stopped(&self) -> CancellationToken {

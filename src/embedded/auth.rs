@@ -1,5 +1,7 @@
 //! Who asks: users as the API server knows them, and how a request proves to be one.
 
+pub mod token;
+
 use std::collections::BTreeMap;
 
 /// The group that may do everything.

@@ -140,7 +140,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "pods",
         short_names: &["po"],
         categories: &["all"],
-        subresources: &["binding", "ephemeralcontainers", "eviction", "exec", "log", "status"],
+        subresources: &["binding", "eviction", "exec", "log", "status"],
         generations: true,
         returns_deleted: true,
         decode: typed::<Pod>,

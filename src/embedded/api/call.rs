@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 use crate::embedded::{auth::User, store::Key};
 
 /// A request that has found its resource.
+#[derive(Clone)]
 pub(super) struct Call {
     /// Who asks.
     pub user: User,
@@ -30,9 +32,31 @@ pub(super) struct Call {
     pub resource: Arc<Resource>,
     /// The body.
     pub body: Bytes,
+    /// The connection, if it can become something else.
+    pub upgrade: Option<OnUpgrade>,
 }
 
 impl Call {
+    /// A request that the server makes of itself.
+    pub fn internal(verb: Verb, resource: &Arc<Resource>) -> Self {
+        let version = resource.versions.first().map(|version| version.name.clone()).unwrap_or_default();
+        Self {
+            user: User::system("system:apiserver"),
+            verb,
+            target: ResourcePath {
+                group: resource.group.clone(),
+                version,
+                resource: resource.plural.clone(),
+                ..ResourcePath::default()
+            },
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            resource: Arc::clone(resource),
+            body: Bytes::new(),
+            upgrade: None,
+        }
+    }
+
     /// The namespace that objects of the call live in; nothing for all of them, and for cluster-scoped objects.
     pub fn namespace(&self) -> Option<&str> {
         if self.resource.namespaced { self.target.namespace.as_deref() } else { None }
@@ -61,5 +85,14 @@ impl Call {
     /// Answers that the object in the path is not there.
     pub fn not_found(&self) -> Status {
         Status::not_found(self.resource.name(), self.name())
+    }
+
+    /// Answers that the resource has no such verb: custom resources say so themselves, built-in paths just lack it.
+    pub fn verb_not_supported(&self) -> Status {
+        if self.resource.is_custom() {
+            Status::verb_not_supported(self.resource.name(), self.verb.as_str())
+        } else {
+            Status::method_not_allowed()
+        }
     }
 }

@@ -20,7 +20,7 @@ impl Server {
     pub(super) async fn create(&self, call: &Call) -> Result<Response<Body>, Status> {
         let mut warnings = call.deprecations();
         let sent = body::parse(&call.headers, &call.body)?;
-        let object = self.create_object(call, sent, &managed::Writer::update(call), &mut warnings).await?;
+        let object = self.create_object(call, sent, &managed::Writer::update(call)?, &mut warnings).await?;
         Ok(call.answer_with(StatusCode::CREATED, &object, &warnings))
     }
 
@@ -60,7 +60,7 @@ impl Server {
         if self.store().get(&call.resource.table, &key).is_some() {
             return Err(Status::already_exists(call.resource.name(), &name));
         }
-        writer.record(call, &mut object, None)?;
+        writer.record(call, &mut object, None);
         let lease = self.allocate(call, &mut object, None)?;
         if dry_run {
             return Ok(object);

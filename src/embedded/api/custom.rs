@@ -146,7 +146,7 @@ fn served_version(version: &Value, group: &str, kind: &str) -> Version {
 }
 
 /// Kubernetes' order of versions: stable before beta before alpha, then by number; anything else comes last.
-fn priority(name: &str) -> (u8, u32, u32, std::cmp::Reverse<String>) {
+pub(super) fn priority(name: &str) -> (u8, u32, u32, std::cmp::Reverse<String>) {
     let parsed = || {
         let rest = name.strip_prefix('v')?;
         let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());

@@ -14,7 +14,7 @@ use super::{
     metadata::{self, text},
     path::Verb,
     read::{Selection, answer_list},
-    resource::Rules,
+    resource::{Resource, Rules},
     status::{GroupResource, Status},
 };
 use crate::embedded::{
@@ -172,6 +172,30 @@ impl Server {
         Ok(answer_list(call, metadata, deleted.iter().map(Arc::as_ref)))
     }
 
+    /// Deletes the pod in the path on somebody's polite request (there are no disruption budgets to ask).
+    pub(super) fn evict_pod(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let mut eviction = body::parse(&call.headers, &call.body)?;
+        let options = match eviction["deleteOptions"].take() {
+            Value::Null => DeleteOptions::default(),
+            options => serde_json::from_value(options).map_err(|error| Status::bad_request(error.to_string()))?,
+        };
+        self.delete_object(call, &call.key(), &options)?;
+        let status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
+        });
+        Ok(body::json(StatusCode::CREATED, &status))
+    }
+
+    /// Deletes all objects of a resource, on the server's own account.
+    pub(super) fn delete_all(&self, resource: &Arc<Resource>) {
+        let call = Call::internal(Verb::DeleteCollection, resource);
+        for object in self.store().list(&resource.table, None).0 {
+            let key = Key::new(text(&object, "namespace"), text(&object, "name"));
+            // An object that is gone by now is what was wanted.
+            _ = self.delete_object(&call, &key, &DeleteOptions::default());
+        }
+    }
+
     fn delete_object(&self, call: &Call, key: &Key, options: &DeleteOptions) -> Result<Deleted, Status> {
         let dry_run = call.is_dry_run()? || !options.dry_run.is_empty();
         let not_found = || Status::not_found(call.resource.name(), &key.name);
@@ -251,12 +275,5 @@ fn set_propagation(metadata: &mut Value, finalizer: Option<&str>) {
         metadata.as_object_mut().map(|fields| fields.remove("finalizers"));
     } else {
         metadata["finalizers"] = finalizers.into();
-    }
-}
-
-impl Call {
-    /// Whether the call deletes.
-    pub(super) fn deletes(&self) -> bool {
-        matches!(self.verb, Verb::Delete | Verb::DeleteCollection)
     }
 }

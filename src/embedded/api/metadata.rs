@@ -61,8 +61,7 @@ impl Call {
             object["metadata"]["name"] = names::generate(&generate).into();
         }
         if let Some(metadata) = object["metadata"].as_object_mut() {
-            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "managedFields"]
-            {
+            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
                 metadata.remove(field);
             }
             drop_empty(metadata);

@@ -35,7 +35,7 @@ impl Server {
     pub(super) async fn patch(&self, call: &Call) -> Result<Response<Body>, Status> {
         let media_type = body::media_type(&call.headers);
         match media_type {
-            APPLY => Err(Status::not_implemented("server-side apply")),
+            APPLY => self.apply(call).await,
             STRATEGIC if call.resource.is_custom() => Err(unsupported(&[JSON, MERGE, APPLY])),
             JSON | MERGE | STRATEGIC => {
                 let patch: Value = serde_json::from_slice(&call.body)
@@ -61,21 +61,72 @@ impl Server {
             return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", &[error]));
         }
         let shape = call.resource.shape(&call.target.version);
-        // A patch that names no revision may be applied to whatever is there by now.
-        let exact = text(patch, "resourceVersion") != "" || media_type == JSON;
-        let writer = managed::Writer::patch(call, exact);
+        let writer = managed::Writer::patch(call)?;
         self.modify(call, &writer, warnings, |before| {
-            let mut patched = match media_type {
+            Ok(match media_type {
                 JSON => patch::json(before, patch)?,
                 MERGE => patch::merge(before, patch)?,
                 _ => patch::strategic(before, patch, shape)?,
-            };
-            if !exact && let Some(metadata) = patched["metadata"].as_object_mut() {
-                metadata.remove("resourceVersion");
-            }
-            Ok(patched)
+            })
         })
         .await
+    }
+}
+
+impl Server {
+    /// Makes the object in the path have what the body says, and remembers who said so.
+    async fn apply(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let config = body::parse_yaml(&call.body)?;
+        for field in ["kind", "apiVersion"] {
+            if config[field].as_str().is_none_or(str::is_empty) {
+                let shown = if field == "kind" { "Kind" } else { "apiVersion" };
+                return Err(Status::bad_request(format!("Object '{shown}' is missing in '{config}'")));
+            }
+        }
+        let name = text(&config, "name");
+        if !name.is_empty() && name != call.name() {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                call.name()
+            )));
+        }
+        let writer = managed::Writer::apply(call)?;
+        let mut warnings = call.deprecations();
+        if self.store().get(&call.resource.table, &call.key()).is_none() {
+            return self.apply_new(call, &config, &writer, warnings).await;
+        }
+        let object = self.modify(call, &writer, &mut warnings, |before| {
+            let mut merged = writer.merge(call, Some(before), &config)?;
+            // What the configuration insists on is not merged, but checked.
+            for field in ["uid", "resourceVersion"] {
+                if let Some(asked) = config["metadata"].get(field) {
+                    merged["metadata"][field] = asked.clone();
+                }
+            }
+            Ok(merged)
+        });
+        let object = object.await?;
+        Ok(call.answer_with(StatusCode::OK, &object, &warnings))
+    }
+
+    async fn apply_new(
+        &self,
+        call: &Call,
+        config: &Value,
+        writer: &managed::Writer,
+        mut warnings: Vec<String>,
+    ) -> Result<Response<Body>, Status> {
+        if call.target.subresource.is_some() {
+            return Err(call.not_found());
+        }
+        if !text(config, "uid").is_empty() {
+            let why = "uid mismatch: the provided object specified uid, and no existing object was found";
+            return Err(Status::conflict(call.resource.name(), call.name(), why));
+        }
+        let mut object = writer.merge(call, None, config)?;
+        object["metadata"]["name"] = call.name().into();
+        let object = self.create_object(call, object, writer, &mut warnings).await?;
+        Ok(call.answer_with(StatusCode::CREATED, &object, &warnings))
     }
 }
 

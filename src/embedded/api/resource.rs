@@ -87,6 +87,11 @@ impl Resource {
         matches!(self.rules, Rules::Custom(_))
     }
 
+    /// Whether objects are questions, which are answered and forgotten.
+    pub fn is_review(&self) -> bool {
+        self.verbs == [Verb::Create]
+    }
+
     /// Whether the server counts changes of an object's wishes in `metadata.generation`.
     pub fn counts_generations(&self) -> bool {
         match &self.rules {

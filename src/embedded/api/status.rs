@@ -101,12 +101,8 @@ impl Status {
         Self::conflict(resource, name, why)
     }
 
-    /// Fields belong to other managers; `causes` are pairs of a field's path and what is wrong.
-    pub fn apply_conflict(message: String, causes: impl IntoIterator<Item = (String, String)>) -> Self {
-        let causes = causes.into_iter();
-        let causes: Vec<Value> = causes
-            .map(|(field, message)| json!({"reason": "FieldManagerConflict", "message": message, "field": field}))
-            .collect();
+    /// Fields belong to other managers.
+    pub fn apply_conflict(message: String, causes: Vec<Value>) -> Self {
         Self { details: Some(json!({"causes": causes})), ..Self::new(StatusCode::CONFLICT, "Conflict", message) }
     }
 

@@ -33,7 +33,7 @@ impl Server {
                 format!("the name of the object ({name}) does not match the name on the URL ({})", call.name())
             }));
         }
-        let writer = managed::Writer::update(call);
+        let writer = managed::Writer::update(call)?;
         let missing = self.store().get(&call.resource.table, &call.key()).is_none();
         if missing && call.target.subresource.is_none() && call.creates_on_update() {
             let object = self.create_object(call, sent, &writer, &mut warnings).await?;
@@ -93,7 +93,7 @@ impl Server {
         if !errors.is_empty() {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, call.name(), &errors));
         }
-        writer.record(call, &mut object, Some(before))?;
+        writer.record(call, &mut object, Some(before));
         Ok(object)
     }
 
