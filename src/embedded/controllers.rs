@@ -31,7 +31,7 @@ use super::{
 };
 
 /// What all controllers share.
-pub(self) struct Shared {
+struct Shared {
     client: Client,
     informers: Informers,
     recorder: Recorder,
@@ -176,7 +176,7 @@ fn selecting(services: &Informer<Service>, change: &Change<Pod>) -> Vec<Key> {
         [&change.before, &change.after].into_iter().flatten().any(|pod| selects(selector, pod))
     };
     let services = services.in_namespace(&change.object().namespace().unwrap_or_default());
-    services.iter().filter(|service| chosen(service)).map(|service| key_of(&***service)).collect()
+    services.iter().filter(|service| chosen(service)).map(|service| key_of(&**service)).collect()
 }
 
 /// Whether `owner` controls `object`.

@@ -64,7 +64,7 @@ fn slice(service: &Service, pods: &[Arc<Pod>]) -> EndpointSlice {
     ];
     EndpointSlice {
         address_type: "IPv4".to_owned(),
-        endpoints: pods.iter().map(|pod| endpoint(service, pod)).collect(),
+        endpoints: Some(pods.iter().map(|pod| endpoint(service, pod)).collect()),
         metadata: ObjectMeta {
             labels: Some(labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
             // One slice for each Service: a node of 250 pods never needs a second one.

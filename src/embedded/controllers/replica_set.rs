@@ -164,13 +164,13 @@ impl Turn<'_> {
 
     fn failed(&self, failure: &kube::Error, now: Timestamp) -> ReplicaSetCondition {
         let before = self.replica_set.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let before = before.into_iter().find(|condition| condition.type_ == "ReplicaFailure");
+        let before = before.into_iter().find(|condition| condition.type_.as_deref() == Some("ReplicaFailure"));
         ReplicaSetCondition {
             last_transition_time: before.and_then(|before| before.last_transition_time.clone()).or(Some(Time(now))),
             message: Some(reason_of(failure)),
             reason: Some("FailedCreate".to_owned()),
-            status: "True".to_owned(),
-            type_: "ReplicaFailure".to_owned(),
+            status: Some("True".to_owned()),
+            type_: Some("ReplicaFailure".to_owned()),
         }
     }
 }

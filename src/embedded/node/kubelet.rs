@@ -30,7 +30,7 @@ impl Node {
         pod.ok_or_else(|| waiting(wanted, "ContainerCreating"))
     }
 
-    fn log_of(&self, wanted: &ContainerRef, options: LogOptions) -> Result<BoxStream<'static, Bytes>, KubeletError> {
+    fn log_of(&self, wanted: &ContainerRef, options: &LogOptions) -> Result<BoxStream<'static, Bytes>, KubeletError> {
         let container = container(&*self.pod(wanted)?, wanted)?;
         let log = if options.previous { container.previous_log.clone() } else { container.log.clone() };
         match (log, container.activity) {
@@ -104,7 +104,7 @@ impl Kubelet for Node {
         container: &'a ContainerRef,
         options: LogOptions,
     ) -> BoxFuture<'a, Result<BoxStream<'static, io::Result<Bytes>>, KubeletError>> {
-        let log = self.log_of(container, options).map(|log| log.map(Ok).boxed());
+        let log = self.log_of(container, &options).map(|log| log.map(Ok).boxed());
         std::future::ready(log).boxed()
     }
 

@@ -68,10 +68,10 @@ impl ContainerLog {
     }
 
     /// Reads the log as `options` ask. The stream holds the log, not the container.
-    pub fn read(self: std::sync::Arc<Self>, options: LogOptions) -> impl Stream<Item = Bytes> + Send + 'static {
-        let position = self.start(&options);
+    pub fn read(self: std::sync::Arc<Self>, options: &LogOptions) -> impl Stream<Item = Bytes> + Send + use<> {
+        let position = self.start(options);
         let ended = self.ended.subscribe();
-        let LogOptions { follow, timestamps, .. } = options;
+        let LogOptions { follow, timestamps, .. } = *options;
         let left = options.limit_bytes.unwrap_or(u64::MAX);
         futures::stream::unfold((self, position, ended, left), move |(log, mut position, mut ended, left)| async move {
             loop {
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn all(log: &Arc<ContainerLog>, options: LogOptions) -> String {
-        let chunks: Vec<Bytes> = log.clone().read(options).collect().now_or_never().expect("does not follow");
+        let chunks: Vec<Bytes> = log.clone().read(&options).collect().now_or_never().expect("does not follow");
         String::from_utf8(chunks.concat()).unwrap()
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let log = Arc::new(ContainerLog::default());
         log.write(Output::Stdout, b"before\n");
         let follow = LogOptions { follow: true, ..LogOptions::default() };
-        let mut follower = Box::pin(log.clone().read(follow));
+        let mut follower = Box::pin(log.clone().read(&follow));
         assert_eq!(follower.next().await.unwrap(), "before\n");
         assert!(follower.next().now_or_never().is_none());
         log.write(Output::Stderr, b"after\n");

@@ -111,7 +111,7 @@ mod tests {
         Arc::new(serde_json::from_value(pod).unwrap())
     }
 
-    fn service(name: &str, spec: serde_json::Value) -> Arc<Service> {
+    fn service(name: &str, spec: &serde_json::Value) -> Arc<Service> {
         let service = json!({"metadata": {"name": name, "namespace": "foo"}, "spec": spec});
         Arc::new(serde_json::from_value(service).unwrap())
     }
@@ -121,14 +121,14 @@ mod tests {
         let services = [
             service(
                 "httpbin",
-                json!({
+                &json!({
                     "clusterIP": "10.96.0.7", "selector": {"app": "httpbin"},
                     "ports": [{"port": 8000, "targetPort": "web"}],
                 }),
             ),
-            service("direct", json!({"clusterIP": "None", "selector": {"app": "httpbin"}})),
-            service("manual", json!({"clusterIP": "10.96.0.8", "ports": [{"port": 80}]})),
-            service("away", json!({"type": "ExternalName", "externalName": "example.com"})),
+            service("direct", &json!({"clusterIP": "None", "selector": {"app": "httpbin"}})),
+            service("manual", &json!({"clusterIP": "10.96.0.8", "ports": [{"port": 80}]})),
+            service("away", &json!({"type": "ExternalName", "externalName": "example.com"})),
         ];
         let pods = [pod("a", "10.244.0.2", "True"), pod("b", "10.244.0.3", "False")];
         let table = table(&services, &pods, &ServiceTable::default());

@@ -75,7 +75,7 @@ fn progress(deployment: &Deployment, new: Option<&ReplicaSet>, status: &Deployme
     }
     let deadline = deployment.spec.progress_deadline_seconds.unwrap_or(600);
     let before = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let before = before.into_iter().find(|condition| condition.type_ == "Progressing");
+    let before = before.into_iter().find(|condition| condition.type_.as_deref() == Some("Progressing"));
     let moved = before.and_then(|before| before.last_update_time.as_ref()).map_or(now, |time| time.0);
     let stuck = numbers(deployment.status.as_ref()) == numbers(Some(status))
         && now.duration_since(moved) > SignedDuration::from_secs(deadline.into());
@@ -103,8 +103,8 @@ fn numbers(status: Option<&DeploymentStatus>) -> [Option<i32>; 4] {
 }
 
 fn condition(verdict: Verdict, before: &[DeploymentCondition], now: Timestamp) -> DeploymentCondition {
-    let before = before.iter().find(|condition| condition.type_ == verdict.kind);
-    let same_status = before.filter(|before| before.status == verdict.status);
+    let before = before.iter().find(|condition| condition.type_.as_deref() == Some(verdict.kind));
+    let same_status = before.filter(|before| before.status.as_deref() == Some(verdict.status));
     let same = same_status.filter(|before| before.reason.as_deref() == Some(verdict.reason));
     let since = same_status.and_then(|before| before.last_transition_time.clone());
     let updated = same.and_then(|before| before.last_update_time.clone());
@@ -113,7 +113,7 @@ fn condition(verdict: Verdict, before: &[DeploymentCondition], now: Timestamp) -
         last_update_time: Some(updated.unwrap_or(Time(now))),
         message: Some(verdict.message),
         reason: Some(verdict.reason.to_owned()),
-        status: verdict.status.to_owned(),
-        type_: verdict.kind.to_owned(),
+        status: Some(verdict.status.to_owned()),
+        type_: Some(verdict.kind.to_owned()),
     }
 }
