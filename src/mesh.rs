@@ -7,6 +7,7 @@ pub mod ca;
 pub mod config;
 pub mod control_plane;
 pub mod distribute;
+pub mod explain;
 pub mod identity;
 pub mod init;
 pub mod inject;
