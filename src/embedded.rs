@@ -3,6 +3,10 @@
 pub mod api;
 pub mod auth;
 pub(crate) mod informer;
+pub mod controllers;
+pub(crate) mod events;
+pub(crate) mod informer;
+pub mod machinery;
 pub mod node;
 pub mod objects;
 pub mod store;

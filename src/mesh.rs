@@ -2,10 +2,12 @@
 //!
 //! Knows nothing of labs. The data plane is [`crate::sidecar`].
 
+pub mod agent;
 pub mod ca;
 pub mod config;
 pub mod control_plane;
 pub mod distribute;
+pub mod explain;
 pub mod identity;
 pub mod init;
 pub mod inject;
@@ -17,4 +19,5 @@ pub mod resources;
 pub mod retry;
 pub mod snapshot;
 pub mod svid;
+pub mod validate;
 mod tls;

@@ -12,6 +12,9 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
     ("sleep", workloads::sleep::program),
+    ("control-plane", crate::mesh::control_plane::program),
+    ("init", crate::mesh::init::program),
+    ("sidecar", crate::mesh::agent::program),
 ];
 
 /// Finds a bundled program.

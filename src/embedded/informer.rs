@@ -14,7 +14,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
-    core::v1::{Namespace, Pod, Service},
+    core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -228,6 +228,8 @@ async fn follow<K: Watched>(api: &Api<K>, copy: &Mutex<Copy<K>>, revision: &mut 
 /// The live copies that the node and the controllers share.
 #[derive(Clone, Debug)]
 pub struct Informers {
+    /// All ConfigMaps.
+    pub config_maps: Informer<ConfigMap>,
     /// All Deployments.
     pub deployments: Informer<Deployment>,
     /// All namespaces.
@@ -236,6 +238,10 @@ pub struct Informers {
     pub pods: Informer<Pod>,
     /// All ReplicaSets.
     pub replica_sets: Informer<ReplicaSet>,
+    /// All Secrets.
+    pub secrets: Informer<Secret>,
+    /// All service accounts.
+    pub service_accounts: Informer<ServiceAccount>,
     /// All Services.
     pub services: Informer<Service>,
 }
@@ -246,13 +252,16 @@ impl Informers {
     /// # Errors
     /// If a list fails.
     pub async fn start(client: &Client) -> kube::Result<Self> {
-        let (deployments, namespaces, pods, replica_sets, services) = tokio::try_join!(
+        let (config_maps, deployments, namespaces, pods, replica_sets, secrets, service_accounts, services) = tokio::try_join!(
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
+            Informer::start(Api::all(client.clone())),
             Informer::start(Api::all(client.clone())),
             Informer::start(Api::all(client.clone())),
             Informer::start(Api::all(client.clone())),
             Informer::start(Api::all(client.clone())),
             Informer::start(Api::all(client.clone())),
         )?;
-        Ok(Self { deployments, namespaces, pods, replica_sets, services })
+        Ok(Self { config_maps, deployments, namespaces, pods, replica_sets, secrets, service_accounts, services })
     }
 }

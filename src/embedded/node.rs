@@ -7,10 +7,11 @@ mod backoff;
 mod container;
 mod context;
 pub mod dns;
+pub(crate) mod endpoints;
 mod env;
-mod events;
 mod files;
 pub mod images;
+mod kubelet;
 mod logs;
 pub mod network;
 mod pod;
@@ -34,8 +35,8 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 pub use self::context::FindProgram;
-use self::{context::NodeContext, events::Recorder, images::Images, network::Network, pods::Pods, sources::Sources};
-use super::informer::Informers;
+use self::{context::NodeContext, images::Images, network::Network, pods::Pods, sources::Sources};
+use super::{events::Recorder, informer::Informers};
 
 /// The name of the node.
 pub const NODE_NAME: &str = "labctl";
@@ -53,6 +54,7 @@ pub struct Options {
 /// A running node; dropping it kills all its pods.
 pub struct Node {
     pods: Arc<Pods>,
+    network: Network,
     _tasks: JoinSet<()>,
 }
 
@@ -61,19 +63,23 @@ impl Node {
     ///
     /// # Errors
     /// If the API server can't be reached or refuses the node.
-    pub(crate) async fn start(client: Client, options: Options, informers: &Informers) -> kube::Result<Self> {
+    pub(crate) async fn start(
+        client: Client,
+        options: Options,
+        informers: &Informers,
+        recorder: Recorder,
+    ) -> kube::Result<Self> {
         let Options { images, programs, network } = options;
         register::register(&client).await?;
-        let sources = Sources::start(client.clone()).await?;
-        let (recorder, event_writer) = Recorder::start(client.clone());
+        let sources = Sources::start(client.clone(), informers);
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { event_writer.await.unwrap_or_default() });
         tasks.spawn(proxy::run(network.clone(), informers.services.clone(), informers.pods.clone()));
         tasks.spawn(scheduler::run(client.clone(), informers.pods.clone(), recorder.clone()));
+        let on = network.clone();
         let context = Arc::new(NodeContext { client, network, images, programs, sources, recorder });
         let (pods, informer) = (Arc::new(Pods::default()), informers.pods.clone());
         let keeper = pods.clone();
         tasks.spawn(async move { keeper.run(context, informer).await });
-        Ok(Self { pods, _tasks: tasks })
+        Ok(Self { pods, network: on, _tasks: tasks })
     }
 }

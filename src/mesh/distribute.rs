@@ -145,16 +145,14 @@ pub struct Question {
     pub acknowledged: Option<String>,
 }
 
-/// Why a question is refused.
+/// Why a question is refused: the pod has another identity than the one who asks.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{asked} may not have the configuration of pod {pod}, which is {owner}")]
+#[error("{asked} may not have the configuration of pod {pod}")]
 pub struct NotYours {
     /// Who asked.
-    pub asked: SpiffeId,
+    pub asked: Box<SpiffeId>,
     /// For which pod.
     pub pod: PodName,
-    /// Whose pod it is.
-    pub owner: SpiffeId,
 }
 
 /// Keeps the newest generation and what each proxy has acknowledged.
@@ -246,8 +244,7 @@ impl Distributor {
         let Some(generation) = &state.generation else { return Ok(None) };
         let Some(pod) = generation.pods.get(&question.pod) else { return Ok(None) };
         if pod.id != question.id {
-            let Question { pod: name, id: asked, .. } = question.clone();
-            return Err(NotYours { asked, pod: name, owner: pod.id.clone() });
+            return Err(NotYours { asked: Box::new(question.id.clone()), pod: question.pod.clone() });
         }
         let configuration = match state.proxies.get(&question.pod) {
             Some(proxy) if proxy.question > number => return Ok(None),

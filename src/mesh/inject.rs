@@ -12,7 +12,7 @@ use json_patch::Patch;
 use serde_json::{Map, Value, json};
 
 pub use decision::{Decision, NamespaceWish, Reason, SYSTEM_NAMESPACES, decide};
-pub use probes::{AppProbe, AppProbeTarget, AppProbes};
+pub use probes::{AppProbe, AppProbeTarget, AppProbes, ProbeHeader};
 
 /// The sidecar's container.
 pub const PROXY_CONTAINER: &str = "istio-proxy";

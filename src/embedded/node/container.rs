@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff::BackOff,
     context::{Deadline, Launch, LaunchError, PodContext, stopped},
-    events::Severity,
     logs::ContainerLog,
     network::PodNetwork,
     pod_host::{Container, PodHost},
@@ -23,7 +22,7 @@ use super::{
     state::{Activity, Ended, Role},
     status::restarts,
 };
-use crate::host::ExitStatus;
+use crate::{embedded::events::Severity, host::ExitStatus};
 
 /// The exit code of a program that was killed (128 + SIGKILL).
 const KILLED: ExitStatus = ExitStatus(137);
@@ -86,9 +85,12 @@ impl Runner {
         let id = format!("labctl://{}", uuid::Uuid::new_v4().simple());
         let host = PodHost::new(container.clone(), log.clone(), None, shutdown.clone());
         let process = Process::start(program, host, arguments, log.clone());
+        // Also when this future is dropped, commands in the container must end.
+        let ended = container.ended.clone().drop_guard();
         let since = Timestamp::now();
         self.enter_running(&container, &log, &id, since);
         let status = self.supervise(process, &shutdown, &container).await;
+        drop(ended);
         log.end();
         let code = i32::from(status.0);
         Ended {

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodSpec};
 use kube::Client;
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     dns::Resolver,
     env::{self, ConfigError},
-    events::Recorder,
     files::{FileSystem, Mount},
     images::Images,
     network::{Network, PodNetwork},
@@ -18,7 +18,7 @@ use super::{
     state::LiveState,
     volumes::Volumes,
 };
-use crate::host::Program;
+use crate::{embedded::events::Recorder, host::Program};
 
 /// Finds a bundled program by its name.
 pub type FindProgram = fn(&str) -> Option<Program>;
@@ -108,6 +108,7 @@ impl PodContext {
             net_admin: has_net_admin(spec),
             env,
             files: self.files(spec),
+            ended: CancellationToken::new(),
         };
         Ok(Launch { program, arguments, container: Arc::new(container) })
     }

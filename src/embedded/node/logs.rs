@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{pod_host::Sink, sync::lock};
-use crate::host::Output;
+use crate::{embedded::api::kubelet::LogOptions, host::Output};
 
 /// How much of a log is kept (`containerLogMaxSize` of the kubelet).
 const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -48,21 +48,6 @@ impl Line {
     }
 }
 
-/// Which part of a log to read, and how (`PodLogOptions`).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogQuery {
-    /// Go on until the container ends.
-    pub follow: bool,
-    /// Stop after so many bytes.
-    pub limit_bytes: Option<u64>,
-    /// Leave out older lines.
-    pub since: Option<Timestamp>,
-    /// Only the last lines.
-    pub tail_lines: Option<u64>,
-    /// Start every line with its time.
-    pub timestamps: bool,
-}
-
 /// How far a reader has come: number of the line, bytes of it.
 #[derive(Clone, Copy, Debug)]
 struct Position {
@@ -82,11 +67,12 @@ impl ContainerLog {
         self.ended.send_replace(true);
     }
 
-    /// Reads the log as `query` asks. The stream holds the log, not the container.
-    pub fn read(self: std::sync::Arc<Self>, query: LogQuery) -> impl Stream<Item = Bytes> + Send + 'static {
-        let position = self.start(query);
+    /// Reads the log as `options` ask. The stream holds the log, not the container.
+    pub fn read(self: std::sync::Arc<Self>, options: &LogOptions) -> impl Stream<Item = Bytes> + Send + use<> {
+        let position = self.start(options);
         let ended = self.ended.subscribe();
-        let left = query.limit_bytes.unwrap_or(u64::MAX);
+        let LogOptions { follow, timestamps, .. } = *options;
+        let left = options.limit_bytes.unwrap_or(u64::MAX);
         futures::stream::unfold((self, position, ended, left), move |(log, mut position, mut ended, left)| async move {
             loop {
                 if left == 0 {
@@ -94,13 +80,13 @@ impl ContainerLog {
                 }
                 // Before reading, so that nothing is missed between the two.
                 let complete = *ended.borrow_and_update();
-                let mut text = log.take(&mut position, query);
+                let mut text = log.take(&mut position, timestamps);
                 if !text.is_empty() {
                     text.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                     let left = left - text.len() as u64;
                     return Some((Bytes::from(text), (log, position, ended, left)));
                 }
-                if complete || !query.follow || ended.changed().await.is_err() {
+                if complete || !follow || ended.changed().await.is_err() {
                     return None;
                 }
             }
@@ -120,16 +106,16 @@ impl ContainerLog {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    fn start(&self, query: LogQuery) -> Position {
+    fn start(&self, options: &LogOptions) -> Position {
         let state = lock(&self.state);
         let count = state.lines.len() as u64;
-        let skip_tail = query.tail_lines.map_or(0, |tail| count.saturating_sub(tail));
-        let skip_since = query.since.map_or(0, |since| state.lines.partition_point(|line| line.at < since) as u64);
+        let skip_tail = options.tail_lines.map_or(0, |tail| count.saturating_sub(tail as u64));
+        let skip_since = options.since.map_or(0, |since| state.lines.partition_point(|line| line.at < since) as u64);
         Position { line: state.first + skip_tail.max(skip_since), offset: 0 }
     }
 
     /// What there is after `position`, which moves on.
-    fn take(&self, position: &mut Position, query: LogQuery) -> Vec<u8> {
+    fn take(&self, position: &mut Position, timestamps: bool) -> Vec<u8> {
         let state = lock(&self.state);
         if position.line < state.first {
             // The reader was slower than the rotation.
@@ -138,7 +124,7 @@ impl ContainerLog {
         let mut text = Vec::new();
         let skip = usize::try_from(position.line - state.first).unwrap_or(usize::MAX);
         for line in state.lines.iter().skip(skip) {
-            if query.timestamps && position.offset == 0 && !line.text.is_empty() {
+            if timestamps && position.offset == 0 && !line.text.is_empty() {
                 text.extend_from_slice(format!("{:.9} ", line.at).as_bytes());
             }
             text.extend_from_slice(&line.text[position.offset..]);
@@ -190,8 +176,8 @@ mod tests {
 
     use super::*;
 
-    fn all(log: &Arc<ContainerLog>, query: LogQuery) -> String {
-        let chunks: Vec<Bytes> = log.clone().read(query).collect().now_or_never().expect("does not follow");
+    fn all(log: &Arc<ContainerLog>, options: LogOptions) -> String {
+        let chunks: Vec<Bytes> = log.clone().read(&options).collect().now_or_never().expect("does not follow");
         String::from_utf8(chunks.concat()).unwrap()
     }
 
@@ -200,10 +186,10 @@ mod tests {
         let log = Arc::new(ContainerLog::default());
         log.write(Output::Stdout, b"one\ntw");
         log.write(Output::Stdout, b"o\nthree");
-        assert_eq!(all(&log, LogQuery::default()), "one\ntwo\nthree");
-        assert_eq!(all(&log, LogQuery { tail_lines: Some(2), ..LogQuery::default() }), "two\nthree");
-        assert_eq!(all(&log, LogQuery { limit_bytes: Some(5), ..LogQuery::default() }), "one\nt");
-        let timed = all(&log, LogQuery { timestamps: true, ..LogQuery::default() });
+        assert_eq!(all(&log, LogOptions::default()), "one\ntwo\nthree");
+        assert_eq!(all(&log, LogOptions { tail_lines: Some(2), ..LogOptions::default() }), "two\nthree");
+        assert_eq!(all(&log, LogOptions { limit_bytes: Some(5), ..LogOptions::default() }), "one\nt");
+        let timed = all(&log, LogOptions { timestamps: true, ..LogOptions::default() });
         assert!(timed.lines().all(|line| line.split(' ').next().unwrap().parse::<Timestamp>().is_ok()), "{timed}");
     }
 
@@ -214,15 +200,15 @@ mod tests {
         for _ in 0..(11 * 1024) {
             log.write(Output::Stdout, &line);
         }
-        assert_eq!(all(&log, LogQuery::default()).len(), MAX_BYTES);
+        assert_eq!(all(&log, LogOptions::default()).len(), MAX_BYTES);
     }
 
     #[tokio::test]
     async fn followers_see_what_comes_and_end_with_the_container() {
         let log = Arc::new(ContainerLog::default());
         log.write(Output::Stdout, b"before\n");
-        let follow = LogQuery { follow: true, ..LogQuery::default() };
-        let mut follower = Box::pin(log.clone().read(follow));
+        let follow = LogOptions { follow: true, ..LogOptions::default() };
+        let mut follower = Box::pin(log.clone().read(&follow));
         assert_eq!(follower.next().await.unwrap(), "before\n");
         assert!(follower.next().now_or_never().is_none());
         log.write(Output::Stderr, b"after\n");

@@ -18,7 +18,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     container::Runner,
     context::{Deadline, PodContext, stopped},
-    events::Severity,
     network::PodNetwork,
     report::Reporter,
     state::{PodState, Role},
@@ -91,7 +90,7 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
     let mut changes = context.node.sources.changes();
     let (mut pause, longest) = MOUNT_PAUSES;
     while let Err(failure) = context.volumes.fill(&context.pod, "", &context.node.sources).await {
-        context.node.recorder.pod(&context.pod, Severity::Warning, "FailedMount", failure.to_string());
+        context.node.recorder.warning(&*context.pod, "FailedMount", failure.to_string());
         tokio::select! {
             _ = changes.changed() => {}
             () = sleep(pause) => pause = (pause * 2).min(longest),
@@ -106,7 +105,7 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
         }
         Err(error) => {
             let text = format!("Failed to create pod sandbox: no address is free: {error}");
-            context.node.recorder.pod(&context.pod, Severity::Warning, "FailedCreatePodSandBox", text);
+            context.node.recorder.warning(&*context.pod, "FailedCreatePodSandBox", text);
             stopped(&mut deadline).await;
             None
         }

@@ -46,6 +46,8 @@ pub struct Container {
     pub env: BTreeMap<String, String>,
     /// Its files.
     pub files: FileSystem,
+    /// Cancelled when the run is over; commands executed in the container end with it.
+    pub ended: CancellationToken,
 }
 
 /// The machine of one program in a container.

@@ -11,7 +11,8 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, Probe};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{context::PodContext, events::Severity, pod_host::Container};
+use super::{context::PodContext, pod_host::Container};
+use crate::embedded::events::Severity;
 
 /// The first pause between two questions before the first success.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);

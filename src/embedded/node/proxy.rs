@@ -2,19 +2,18 @@
 //! cluster's DNS do.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
 };
 
-use k8s_openapi::{
-    api::core::v1::{Pod, Service, ServicePort},
-    apimachinery::pkg::util::intstr::IntOrString,
-};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use kube::ResourceExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::network::{Backends, Network, Record, ServiceTable};
+use super::{
+    endpoints::{address, selects, takes_traffic, target_port},
+    network::{Backends, Network, Record, ServiceTable},
+};
 use crate::embedded::informer::{Change, Informer, key_of};
 
 /// Follows Services and pods until the task is dropped.
@@ -46,41 +45,6 @@ fn matters(change: &Change<Pod>) -> bool {
     let relevant =
         |pod: &Option<Arc<Pod>>| pod.as_ref().map(|pod| (address(pod), takes_traffic(pod), pod.labels().clone()));
     relevant(&change.before) != relevant(&change.after)
-}
-
-/// The address of a pod.
-fn address(pod: &Pod) -> Option<Ipv4Addr> {
-    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
-}
-
-/// Whether a pod may be an endpoint: ready, and not about to go.
-pub(in crate::embedded) fn takes_traffic(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let ready = conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    ready && pod.metadata.deletion_timestamp.is_none()
-}
-
-/// Whether `selector` chooses the pod; a Service without a selector chooses nobody.
-pub(in crate::embedded) fn selects(selector: Option<&BTreeMap<String, String>>, pod: &Pod) -> bool {
-    let Some(selector) = selector.filter(|selector| !selector.is_empty()) else { return false };
-    selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
-}
-
-/// The number behind the target of a Service's port, in one pod.
-pub(in crate::embedded) fn target_port(port: &ServicePort, pod: &Pod) -> Option<u16> {
-    match &port.target_port {
-        None => u16::try_from(port.port).ok(),
-        Some(IntOrString::Int(0)) => u16::try_from(port.port).ok(),
-        Some(IntOrString::Int(number)) => u16::try_from(*number).ok(),
-        Some(IntOrString::String(name)) => {
-            let spec = pod.spec.as_ref()?;
-            let sidecars = spec.init_containers.iter().flatten();
-            let sidecars = sidecars.filter(|one| one.restart_policy.as_deref() == Some("Always"));
-            let mut ports = spec.containers.iter().chain(sidecars).flat_map(|one| one.ports.iter().flatten());
-            let named = ports.find(|port| port.name.as_ref() == Some(name))?;
-            u16::try_from(named.container_port).ok()
-        }
-    }
 }
 
 fn table(services: &[Arc<Service>], pods: &[Arc<Pod>], previous: &ServiceTable) -> ServiceTable {
@@ -147,7 +111,7 @@ mod tests {
         Arc::new(serde_json::from_value(pod).unwrap())
     }
 
-    fn service(name: &str, spec: serde_json::Value) -> Arc<Service> {
+    fn service(name: &str, spec: &serde_json::Value) -> Arc<Service> {
         let service = json!({"metadata": {"name": name, "namespace": "foo"}, "spec": spec});
         Arc::new(serde_json::from_value(service).unwrap())
     }
@@ -157,14 +121,14 @@ mod tests {
         let services = [
             service(
                 "httpbin",
-                json!({
+                &json!({
                     "clusterIP": "10.96.0.7", "selector": {"app": "httpbin"},
                     "ports": [{"port": 8000, "targetPort": "web"}],
                 }),
             ),
-            service("direct", json!({"clusterIP": "None", "selector": {"app": "httpbin"}})),
-            service("manual", json!({"clusterIP": "10.96.0.8", "ports": [{"port": 80}]})),
-            service("away", json!({"type": "ExternalName", "externalName": "example.com"})),
+            service("direct", &json!({"clusterIP": "None", "selector": {"app": "httpbin"}})),
+            service("manual", &json!({"clusterIP": "10.96.0.8", "ports": [{"port": 80}]})),
+            service("away", &json!({"type": "ExternalName", "externalName": "example.com"})),
         ];
         let pods = [pod("a", "10.244.0.2", "True"), pod("b", "10.244.0.3", "False")];
         let table = table(&services, &pods, &ServiceTable::default());

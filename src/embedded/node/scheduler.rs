@@ -13,12 +13,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    NODE_NAME,
-    events::{Recorder, Severity},
-    register::node_labels,
+use super::{NODE_NAME, register::node_labels};
+use crate::embedded::{
+    events::Recorder,
+    informer::{Informer, Key, key_of},
 };
-use crate::embedded::informer::{Informer, Key, key_of};
 
 /// What `kubectl describe` shows about a pod that fits nowhere.
 const DOES_NOT_FIT: &str = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. \
@@ -66,7 +65,7 @@ async fn schedule(client: &Client, pod: &Pod, recorder: &Recorder) -> kube::Resu
     let name = pod.name_any();
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     if !fits(pod, &node_labels()) {
-        recorder.pod(pod, Severity::Warning, "FailedScheduling", DOES_NOT_FIT);
+        recorder.warning(pod, "FailedScheduling", DOES_NOT_FIT);
         let condition = json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": DOES_NOT_FIT,
             "lastTransitionTime": Time(Timestamp::now()),
@@ -89,11 +88,6 @@ async fn schedule(client: &Client, pod: &Pod, recorder: &Recorder) -> kube::Resu
         },
     };
     let _: serde_json::Value = pods.create_subresource("binding", &name, &PostParams::default(), &binding).await?;
-    recorder.pod(
-        pod,
-        Severity::Normal,
-        "Scheduled",
-        format!("Successfully assigned {namespace}/{name} to {NODE_NAME}"),
-    );
+    recorder.normal(pod, "Scheduled", format!("Successfully assigned {namespace}/{name} to {NODE_NAME}"));
     Ok(())
 }

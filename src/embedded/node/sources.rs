@@ -13,7 +13,7 @@ use kube::{
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::embedded::informer::{Informer, Key, Watched, key_of};
+use crate::embedded::informer::{Informer, Informers, Key, Watched, key_of};
 
 /// How long a service account token lives if the volume does not say.
 pub(super) const DEFAULT_EXPIRATION: i64 = 3600;
@@ -29,14 +29,11 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) async fn start(client: Client) -> kube::Result<Self> {
-        let (config_maps, secrets) = tokio::try_join!(
-            Informer::start(Api::<ConfigMap>::all(client.clone())),
-            Informer::start(Api::<Secret>::all(client.clone())),
-        )?;
+    pub(super) fn start(client: Client, informers: &Informers) -> Self {
+        let (config_maps, secrets) = (informers.config_maps.clone(), informers.secrets.clone());
         let (sender, changed) = watch::channel(Key::default());
         let forwards = [forward(&config_maps, sender.clone()), forward(&secrets, sender)];
-        Ok(Self { client, config_maps, secrets, changed, _forward: Arc::new(forwards) })
+        Self { client, config_maps, secrets, changed, _forward: Arc::new(forwards) }
     }
 
     pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {

@@ -125,11 +125,6 @@ impl LiveState {
         Self { state: Mutex::new(state), changed: watch::Sender::new(()) }
     }
 
-    /// The state as it is now.
-    pub(super) fn snapshot(&self) -> PodState {
-        lock(&self.state).clone()
-    }
-
     /// Looks at the state.
     pub(super) fn with<T>(&self, look: impl FnOnce(&PodState) -> T) -> T {
         look(&lock(&self.state))

@@ -119,3 +119,88 @@ fn reviewed(review: TokenReview) -> Result<(String, String), String> {
     let (namespace, name) = account.ok_or_else(|| format!("{user} is not a service account"))?;
     Ok((namespace.to_owned(), name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::{body::Body, http::Request};
+    use http_body_util::{BodyExt, Full};
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::mesh::svid;
+
+    /// An API server that knows one answer to TokenReviews.
+    fn api_server(status: Value) -> kube::Client {
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            assert_eq!(request.uri().path(), "/apis/authentication.k8s.io/v1/tokenreviews");
+            let mut review = json!({ "spec": { "token": "t" } });
+            review["status"] = status.clone();
+            async move { Ok::<_, Infallible>(http::Response::new(Full::from(review.to_string()))) }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    async fn ask(status: Value, authorization: Option<&str>, csr: &str) -> (StatusCode, String) {
+        let authority = CertificateAuthority::generate("cluster.local", jiff::Timestamp::now()).unwrap();
+        let signer = Signer {
+            authority: Arc::new(authority),
+            client: api_server(status),
+            trust_domain: "cluster.local".to_owned(),
+        };
+        let mut request = Request::post("/v1/certificate");
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let response = router(signer).oneshot(request.body(Body::from(csr.to_owned())).unwrap()).await.unwrap();
+        let status = response.status();
+        (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
+    }
+
+    fn good() -> Value {
+        json!({
+            "authenticated": true,
+            "audiences": ["istio-ca"],
+            "user": { "username": "system:serviceaccount:foo:sleep" },
+        })
+    }
+
+    #[tokio::test]
+    async fn the_token_alone_decides_the_identity() {
+        let wished = SpiffeId::new("cluster.local", "bar", "admin");
+        let request = svid::Request::new(&wished).unwrap();
+        let (status, body) = ask(good(), Some("Bearer t"), &request.pem).await;
+        assert_eq!(status, StatusCode::OK);
+        let issued: IssuedCertificate = serde_json::from_str(&body).unwrap();
+        let svid = request.complete(&issued.chain, &issued.roots).unwrap();
+        assert_eq!(svid.id.to_string(), "spiffe://cluster.local/ns/foo/sa/sleep");
+    }
+
+    #[tokio::test]
+    async fn refusals_say_why() {
+        let request = svid::Request::new(&SpiffeId::new("cluster.local", "foo", "sleep")).unwrap();
+        let refused = async |review: Value, authorization: Option<&str>, csr: &str| {
+            let (status, text) = ask(review, authorization, csr).await;
+            format!("{} {}", status.as_u16(), text.trim_end())
+        };
+        let token = Some("Bearer t");
+        insta::assert_snapshot!(refused(good(), None, &request.pem).await,
+            @"401 send the token of a service account: Authorization: Bearer ...");
+        insta::assert_snapshot!(refused(json!({ "authenticated": false, "error": "it expired" }), token, &request.pem).await,
+            @"401 the token is not accepted: it expired");
+        insta::assert_snapshot!(refused(json!({}), token, &request.pem).await,
+            @"401 the token is not accepted: it is not valid");
+        let mut review = good();
+        review["audiences"] = json!(["https://kubernetes.default.svc"]);
+        insta::assert_snapshot!(refused(review, token, &request.pem).await,
+            @"401 the token is not accepted: it is not made for istio-ca");
+        let mut review = good();
+        review["user"]["username"] = "alice".into();
+        insta::assert_snapshot!(refused(review, token, &request.pem).await,
+            @"401 the token is not accepted: alice is not a service account");
+        insta::assert_snapshot!(refused(good(), token, "hello").await,
+            @"400 not a certificate signing request: no items found");
+    }
+}

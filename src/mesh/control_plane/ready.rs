@@ -52,3 +52,23 @@ async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {:?}\n", *readiness.0.borrow())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn ready_when_every_condition_is_met() {
+        let readiness = Readiness::default();
+        let ask = || router(readiness.clone()).oneshot(Request::get("/readyz").body(Body::empty()).unwrap());
+        assert_eq!(ask().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        for condition in [Condition::Namespaces, Condition::Webhook] {
+            readiness.meet(condition);
+        }
+        let (response, ()) = tokio::join!(ask(), async { readiness.meet(Condition::World) });
+        assert_eq!(response.unwrap().status(), StatusCode::OK);
+    }
+}

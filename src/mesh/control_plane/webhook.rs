@@ -75,3 +75,68 @@ fn answer(request: &Request, wish: NamespaceWish, settings: &Settings) -> Value 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(path: &str, pod: Value) -> (StatusCode, Value) {
+        let settings = Settings {
+            image: "localhost/labctl:1".to_owned(),
+            control_plane: "labctl-mesh.istio-system.svc:15012".to_owned(),
+            trust_domain: "cluster.local".to_owned(),
+        };
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "request": { "uid": "7", "operation": "CREATE", "namespace": "foo", "object": pod },
+        });
+        let request = Request::post(path).header("content-type", "application/json");
+        let response = router(settings).oneshot(request.body(Body::from(review.to_string())).unwrap()).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn pod() -> Value {
+        json!({ "metadata": { "name": "curl" }, "spec": { "containers": [{ "name": "curl" }] } })
+    }
+
+    #[tokio::test]
+    async fn the_answer_is_a_patch_of_the_pod() {
+        let (_, review) = ask("/inject/namespace", pod()).await;
+        assert_eq!(review["kind"], "AdmissionReview");
+        let response = &review["response"];
+        assert_eq!((&response["uid"], &response["allowed"]), (&json!("7"), &json!(true)));
+        let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
+        let mut patched = pod();
+        let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+        json_patch::patch(&mut patched, &patch).unwrap();
+        assert_eq!(patched["spec"]["containers"][1]["name"], "istio-proxy");
+    }
+
+    #[tokio::test]
+    async fn pods_that_want_none_are_allowed_as_they_are() {
+        let (_, review) = ask("/inject/pod", pod()).await;
+        assert_eq!(review["response"], json!({ "uid": "7", "allowed": true }));
+    }
+
+    #[tokio::test]
+    async fn pods_that_contradict_themselves_are_refused() {
+        let mut pod = pod();
+        pod["metadata"]["annotations"] = json!({ "traffic.sidecar.istio.io/excludeInboundPorts": "web" });
+        let (_, review) = ask("/inject/namespace", pod).await;
+        assert_eq!(review["response"]["allowed"], false);
+        insta::assert_snapshot!(review["response"]["status"]["message"].as_str().unwrap(),
+            @"no sidecar can be injected: annotation traffic.sidecar.istio.io/excludeInboundPorts web: not a list of ports");
+    }
+
+    #[tokio::test]
+    async fn other_paths_are_unknown() {
+        assert_eq!(ask("/inject/elsewhere", pod()).await.0, StatusCode::NOT_FOUND);
+    }
+}

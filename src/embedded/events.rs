@@ -8,21 +8,21 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::NODE_NAME;
+use super::node::NODE_NAME;
 
 /// How many different events are remembered for counting.
 const REMEMBERED: usize = 4096;
 
 /// Whether something went as planned.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Severity {
+pub(crate) enum Severity {
     Normal,
     Warning,
 }
@@ -39,31 +39,42 @@ struct Occurrence {
 
 /// Writes events on behalf of one component. Events about objects that are gone are lost, as in any cluster.
 #[derive(Clone, Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     component: &'static str,
     sender: UnboundedSender<Occurrence>,
 }
 
 impl Recorder {
     /// Starts the writer, which lives as long as the returned handle.
-    pub(super) fn start(client: Client) -> (Self, AbortOnDropHandle<()>) {
+    pub(crate) fn start(client: Client) -> (Self, AbortOnDropHandle<()>) {
         let (sender, receiver) = unbounded_channel();
         let writer = AbortOnDropHandle::new(tokio::spawn(write(client, receiver)));
         (Self { component: "kubelet", sender }, writer)
     }
 
     /// The same writer for another component.
-    pub(super) fn of(&self, component: &'static str) -> Self {
+    pub(crate) fn of(&self, component: &'static str) -> Self {
         Self { component, sender: self.sender.clone() }
     }
 
-    /// Writes an event about a pod.
-    pub(super) fn pod(&self, pod: &Pod, severity: Severity, reason: &'static str, message: impl Into<String>) {
-        self.record(reference(pod), severity, reason, message.into());
+    /// Tells that something went as planned.
+    pub(crate) fn normal<K>(&self, about: &K, reason: &'static str, message: impl Into<String>)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        self.record(reference(about), Severity::Normal, reason, message.into());
+    }
+
+    /// Tells that something went wrong.
+    pub(crate) fn warning<K>(&self, about: &K, reason: &'static str, message: impl Into<String>)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        self.record(reference(about), Severity::Warning, reason, message.into());
     }
 
     /// Writes an event about one container of a pod.
-    pub(super) fn container(
+    pub(crate) fn container(
         &self,
         (pod, field): (&Pod, &str),
         severity: Severity,
@@ -81,14 +92,15 @@ impl Recorder {
     }
 }
 
-fn reference(pod: &Pod) -> ObjectReference {
+fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
+    let metadata = object.meta();
     ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("Pod".to_owned()),
-        name: pod.metadata.name.clone(),
-        namespace: pod.metadata.namespace.clone(),
-        resource_version: pod.metadata.resource_version.clone(),
-        uid: pod.metadata.uid.clone(),
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        name: metadata.name.clone(),
+        namespace: metadata.namespace.clone(),
+        resource_version: metadata.resource_version.clone(),
+        uid: metadata.uid.clone(),
         field_path: None,
     }
 }
