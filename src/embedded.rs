@@ -1,1 +1,8 @@
 //! A small Kubernetes in this process: API server, controllers, one node. Knows nothing of labs and the mesh.
+
+pub mod api;
+pub mod auth;
+pub(crate) mod informer;
+pub mod node;
+pub mod objects;
+pub mod store;

@@ -4,6 +4,9 @@
 
 pub mod ca;
 pub mod config;
+pub mod control_plane;
+pub mod distribute;
+pub mod explain;
 pub mod identity;
 pub mod init;
 pub mod inject;
@@ -12,5 +15,7 @@ pub mod mode;
 pub mod policy;
 pub mod registry;
 pub mod resources;
+pub mod retry;
 pub mod snapshot;
 pub mod svid;
+pub mod validate;

@@ -69,7 +69,7 @@ impl Listener<'_> {
             (Some(_), false) => Verdict::Reset,
             (Some(ServerTlsMode::Passthrough), true) => return self.pass_on(index, request, at, authority, reason),
             (Some(ServerTlsMode::AutoPassthrough), true) => {
-                return pass_to_name(index, request, at, authority, reason);
+                return pass_to_name(index, request, at, authority, &reason);
             }
             (Some(mode), true) => match admit(mode, index.workload(request.from), request.certificate.as_ref()) {
                 Err(alert) => Verdict::TlsAlert(alert),
@@ -170,7 +170,7 @@ impl Listener<'_> {
 }
 
 /// AUTO_PASSTHROUGH: the server name holds the destination, which must be able to do mutual TLS.
-fn pass_to_name(index: &Index, request: &Request<'_>, at: Endpoint, authority: &str, reason: String) -> Prediction {
+fn pass_to_name(index: &Index, request: &Request<'_>, at: Endpoint, authority: &str, reason: &str) -> Prediction {
     let closed = |reason| Prediction::without_endpoint(Verdict::Reset, reason).at(at, None);
     let parts: Vec<&str> = authority.splitn(4, '_').collect();
     let (Some(port), Some(host)) = (parts.get(1), parts.get(3)) else {

@@ -7,7 +7,7 @@ mod trust;
 use std::fmt;
 
 pub use inbound::Presented;
-use inbound::{Answer, Arrival};
+pub(super) use inbound::{Answer, Arrival};
 pub use request::{Certificate, Reached, Request, Scheme};
 
 use super::{ClientSetting, Endpoint, Index, ServiceId, Target, WorkloadId, gateway};
