@@ -1,5 +1,8 @@
 //! Labs through the public door: the bundled ones load, broken ones say what is wrong, where, and what to write instead.
 
+#[path = "lab/truth.rs"]
+mod truth;
+
 use std::{
     fs,
     path::Path,
@@ -287,9 +290,7 @@ fn huge_files_are_refused() {
      help: it is larger than 1 MiB
     ");
     fs::write(folder.path().join("lab.yaml"), "#".repeat((1 << 20) + 1)).unwrap();
-    insta::assert_snapshot!(refusal(folder.path()), @r"
-    cannot read `[folder]/lab.yaml`: a lab file has at most 1 MiB
-    ");
+    insta::assert_snapshot!(refusal(folder.path()), @r"cannot read `[folder]/lab.yaml`: a lab file has at most 1 MiB");
 }
 
 #[test]

@@ -196,7 +196,9 @@ fn explain_syntax(message: &str) -> (String, Option<String>) {
     } else if message.contains("tab") {
         Some("indent with spaces")
     } else if message.contains("did not find expected") || message.contains("while parsing") {
-        Some("compare the indentation with the line before; quote a text that begins with `{`, `[`, `@`, `%` or `*`")
+        Some(
+            "compare the indentation with the line before; quote a text that has `: ` in it or begins with `{`, `[`, `%`",
+        )
     } else {
         None
     };

@@ -108,6 +108,25 @@ impl Templates {
         rendered.map_err(|error| explain(&error, scope, &sources))
     }
 
+    /// The variables that a template reads. `None` if that cannot be told, because it brings in other templates.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn variables(&self, name: &str) -> Result<Option<Vec<String>>, RenderError> {
+        let Some(found) = self.find(name)? else { return Ok(None) };
+        if ["include", "import", "extends"].iter().any(|word| found.text.contains(word)) {
+            return Ok(None);
+        }
+        let environment = environment();
+        let template = environment.template_from_named_str(name, &found.text);
+        // A template that cannot be parsed is explained when it is rendered.
+        Ok(template.ok().map(|template| {
+            let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+            names.sort();
+            names
+        }))
+    }
+
     fn find(&self, name: &str) -> Result<Option<Found>, RenderError> {
         check_name(name)?;
         let own = match &self.own {

@@ -48,11 +48,13 @@ impl Reader<'_> {
         let mut fields = Fields::open(self.problems, "`apply`", node)?.under(key);
         let template = fields.text("template", "a path below `templates/`");
         let with = match fields.optional("with") {
-            Some(node) => mapping(self.problems, "with", node).map(with),
-            None => Some(Map::new()),
+            Some(node) => mapping(self.problems, "with", node),
+            None => Some(&[][..]),
         };
         fields.finish();
-        let (template, with) = (template?, with?);
+        let (template, given) = (template?, with?);
+        self.all_read(&template, given)?;
+        let with = with_values(given);
         let mut scope = self.scope.clone();
         scope.extend(with.clone());
         match self.templates.objects(&template, &scope) {
@@ -66,6 +68,18 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Notes what the template never reads: a slip in an optional variable would otherwise change nothing, silently.
+    fn all_read(&self, template: &str, given: &[(Located<String>, Node)]) -> Option<()> {
+        let Ok(Some(known)) = self.templates.variables(template) else { return Some(()) };
+        let mut unread = given.iter().filter(|(name, _)| !known.contains(&name.value)).peekable();
+        let all_read = unread.peek().is_none().then_some(());
+        for (name, _) in unread {
+            let hint = suggestion(name, &known).unwrap_or_else(|| format!("it reads: {}", known.join(", ")));
+            self.problems.invalid(name.at, format!("the template does not read `{}`", name.value), Some(hint));
+        }
+        all_read
     }
 
     /// An object of a namespaced kind says its namespace: `default` is nobody's intention.
@@ -87,7 +101,9 @@ impl Reader<'_> {
                 self.problems.add(template.at, ProblemKind::Unknown { what: "the template", name, known });
             }
             RenderError::Undefined { at, name, known } => {
-                let hint = suggestion(&name, &known).unwrap_or_else(|| format!("there are: {}", known.join(", ")));
+                let hint = suggestion(&name, &known).unwrap_or_else(|| {
+                    format!("give it under `with`, or declare a parameter; there are: {}", known.join(", "))
+                });
                 let message = format!("`{name}` is not defined");
                 self.note_elsewhere(&at, message, format!("{hint}\n{used}"));
             }
@@ -225,6 +241,6 @@ pub(super) struct Kind {
     pub namespaced: Option<bool>,
 }
 
-fn with(entries: &[(Located<String>, Node)]) -> Map<String, serde_json::Value> {
+fn with_values(entries: &[(Located<String>, Node)]) -> Map<String, serde_json::Value> {
     entries.iter().map(|(name, node)| (name.value.clone(), node.to_json())).collect()
 }
