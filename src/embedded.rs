@@ -2,7 +2,6 @@
 
 pub mod api;
 pub mod auth;
-pub(crate) mod informer;
 pub mod controllers;
 pub(crate) mod events;
 pub(crate) mod informer;
