@@ -2,5 +2,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod front;
 pub mod objects;
+pub mod pki;
 pub mod store;
