@@ -7,5 +7,7 @@ pub(crate) mod events;
 pub(crate) mod informer;
 pub mod machinery;
 pub mod node;
+pub mod front;
 pub mod objects;
+pub mod pki;
 pub mod store;
