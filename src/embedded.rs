@@ -12,7 +12,7 @@ pub mod objects;
 pub mod pki;
 pub mod store;
 
-use kube::config::Kubeconfig;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use self::{
     api::Server,
@@ -22,7 +22,7 @@ use self::{
     node::{FindProgram, images::Images},
 };
 
-/// What the cluster is made of.
+/// What a cluster is made of.
 pub struct Options {
     /// Which images its node has.
     pub images: Images,
@@ -30,27 +30,31 @@ pub struct Options {
     pub programs: FindProgram,
 }
 
-/// Why there is no cluster.
+/// Why a cluster did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The API server cannot be reached from outside.
+    /// Its own clients could not be made.
+    #[error("the embedded cluster's own credentials are of no use")]
+    Client(#[from] kube::config::KubeconfigError),
+    /// The API server has no door.
     #[error(transparent)]
     Front(#[from] FrontError),
-    /// The API server refused what its own machinery asks.
-    #[error("the embedded cluster does not accept its own node: {0}")]
+    /// The controllers or the node did not start.
+    #[error("the embedded cluster did not start")]
     Machinery(#[source] kube::Error),
 }
 
-/// A running cluster, in memory only. Dropping it ends everything, pods included.
+/// A running cluster; dropping it ends everything in it at once.
 pub struct Embedded {
+    client: kube::Client,
     front: Front,
     machinery: Machinery,
 }
 
-/// Starts a cluster.
+/// Starts a cluster. Its state is in memory only.
 ///
 /// # Errors
-/// No port of the loopback interface can be had, for instance.
+/// If the machine has no port or no randomness to offer.
 pub async fn start(options: Options) -> Result<Embedded, StartError> {
     let server = Server::default();
     let front = Front::open(server.clone()).await?;
@@ -60,19 +64,26 @@ pub async fn start(options: Options) -> Result<Embedded, StartError> {
         programs: options.programs,
         root_certificate: front.root_certificate(),
     };
-    let client = server.client(User::system("system:labctl"));
-    let machinery = Machinery::start(client, machinery).await.map_err(StartError::Machinery)?;
+    let system = server.client(User::system("system:kube-controller-manager"));
+    let machinery = Machinery::start(system, machinery).await.map_err(StartError::Machinery)?;
     server.attach(machinery.node());
-    Ok(Embedded { front, machinery })
+    let config = kube::Config::from_custom_kubeconfig(front.kubeconfig(), &KubeConfigOptions::default()).await?;
+    let client = kube::Client::try_from(config).map_err(StartError::Machinery)?;
+    Ok(Embedded { client, front, machinery })
 }
 
 impl Embedded {
-    /// Credentials that may do everything.
+    /// A client of an administrator, over HTTPS as for everybody.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// The administrator's credentials.
     pub fn kubeconfig(&self) -> Kubeconfig {
         self.front.kubeconfig()
     }
 
-    /// Ends everything, and finishes answers that are under way.
+    /// Ends the cluster: first the pods and controllers, then the API server.
     pub async fn shutdown(self) {
         drop(self.machinery);
         self.front.close().await;
