@@ -8,7 +8,11 @@ use crate::{
 };
 
 /// The bundled programs, in alphabetical order.
-const PROGRAMS: &[(&str, Program)] = &[("httpbin", workloads::httpbin::program), ("sleep", workloads::sleep::program)];
+const PROGRAMS: &[(&str, Program)] = &[
+    ("curl", workloads::curl::program),
+    ("httpbin", workloads::httpbin::program),
+    ("sleep", workloads::sleep::program),
+];
 
 /// Finds a bundled program.
 pub fn find(name: &str) -> Option<Program> {
