@@ -13,6 +13,8 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
     ("sidecar", crate::mesh::agent::program),
+    ("curl", workloads::curl::program),
+    ("httpbin", workloads::httpbin::program),
     ("sleep", workloads::sleep::program),
 ];
 
