@@ -19,5 +19,5 @@ pub mod resources;
 pub mod retry;
 pub mod snapshot;
 pub mod svid;
-pub mod validate;
 mod tls;
+pub mod validate;
