@@ -324,6 +324,9 @@ fn any_spec() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    // A failing input is printed; what is worth keeping becomes a case above.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn applying_twice_changes_nothing(live in any_spec(), config in any_spec()) {
         let live = applied(None, live, "first");
