@@ -27,4 +27,5 @@ pub mod tls;
 mod upstream;
 pub mod xfcc;
 
+pub use admin::AppHealth;
 pub use serve::{Options, ServeError, serve};

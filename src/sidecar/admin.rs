@@ -1,8 +1,9 @@
 //! What a sidecar tells its machine: whether it is ready, and what it has counted.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
@@ -12,31 +13,36 @@ use tokio_util::sync::CancellationToken;
 
 use super::telemetry::{Telemetry, prometheus};
 
-/// Answers `/healthz/ready`, `/stats/prometheus` and `/metrics`.
+/// Answers the kubelet's probes of the application (`/app-health/...`), in its place.
+pub trait AppHealth: fmt::Debug + Send + Sync {
+    /// Asks the application what `path` stands for; answers with a status and a text.
+    fn check<'a>(&'a self, path: &'a str) -> BoxFuture<'a, (StatusCode, String)>;
+}
+
+/// Answers `/healthz/ready`, `/stats/prometheus`, `/metrics`, and `/app-health/...` where there is somebody to ask.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub telemetry: Vec<Arc<Telemetry>>,
     pub draining: CancellationToken,
+    pub app_health: Option<Arc<dyn AppHealth>>,
 }
 
 impl Admin {
     /// Serves one connection.
     pub async fn serve(self, stream: TcpStream) {
-        let service = service_fn(|request| {
-            let response = self.answer(&request);
-            async move { Ok::<_, Infallible>(response) }
-        });
+        let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(&request).await));
         // A client that breaks off its own question needs no answer.
         let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let (status, text) = match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/healthz/ready") if self.draining.is_cancelled() => {
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let (status, text) = match (request.method(), request.uri().path(), &self.app_health) {
+            (&Method::GET, path, Some(app_health)) if path.starts_with("/app-health/") => app_health.check(path).await,
+            (&Method::GET | &Method::HEAD, "/healthz/ready", _) if self.draining.is_cancelled() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
             }
-            (&Method::GET | &Method::HEAD, "/healthz/ready") => (StatusCode::OK, "ready\n".to_owned()),
-            (&Method::GET | &Method::HEAD, "/stats/prometheus" | "/metrics") => {
+            (&Method::GET | &Method::HEAD, "/healthz/ready", _) => (StatusCode::OK, "ready\n".to_owned()),
+            (&Method::GET | &Method::HEAD, "/stats/prometheus" | "/metrics", _) => {
                 (StatusCode::OK, prometheus(&self.telemetry))
             }
             _ => (StatusCode::NOT_FOUND, "known: /healthz/ready, /stats/prometheus, /metrics\n".to_owned()),

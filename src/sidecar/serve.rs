@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    admin::Admin,
+    admin::{Admin, AppHealth},
     config::{ProxyConfig, Svid},
     engine::Engine,
     inbound::{self, Application, TO_APPLICATION},
@@ -34,6 +34,8 @@ pub struct Options {
     pub readiness: SocketAddr,
     /// Whether every request and connection is written to standard output.
     pub access_log: bool,
+    /// Who answers the kubelet's probes of the application on the telemetry port, if anybody does.
+    pub app_health: Option<Arc<dyn AppHealth>>,
     /// How long connections may go on after the machine has asked to end; Istio's `terminationDrainDuration`.
     pub drain: Duration,
 }
@@ -47,6 +49,7 @@ impl Default for Options {
             telemetry: any(15020),
             readiness: any(15021),
             access_log: true,
+            app_health: None,
             drain: Duration::from_secs(5),
         }
     }
@@ -84,7 +87,7 @@ pub async fn serve(
     let (tasks, owner) = Tasks::new();
     let telemetry = Arc::new(Telemetry::default());
     let engine = Engine::new(host.clone(), options.access_log, tasks, telemetry.clone(), config, svid)?;
-    let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone() };
+    let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone(), app_health: options.app_health };
     let roles = [
         (options.outbound, Role::Outbound),
         (options.inbound, Role::Inbound),
