@@ -18,4 +18,5 @@ pub mod resources;
 pub mod retry;
 pub mod snapshot;
 pub mod svid;
+mod tls;
 pub mod validate;
