@@ -69,13 +69,11 @@ pub async fn connect(target: &Target) -> Result<Connection, ClusterError> {
     }
 }
 
-/// Starts a cluster and reaches it as anybody would, by its kubeconfig.
+/// Starts a cluster of our own.
 async fn start() -> Result<Connection, ClusterError> {
     let options = embedded::Options { images: images::bundled(), programs: crate::programs::find };
     let embedded = embedded::start(options).await.map_err(|error| ClusterError::Connect(chain(&error)))?;
-    let kubeconfig = embedded.kubeconfig();
-    let client = client(kubeconfig.clone(), None).await?;
-    Ok(Connection { client, kubeconfig, embedded: Some(embedded) })
+    Ok(Connection { client: embedded.client(), kubeconfig: embedded.kubeconfig(), embedded: Some(embedded) })
 }
 
 async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connection, ClusterError> {
