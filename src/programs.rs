@@ -1,11 +1,21 @@
 //! The bundled programs by name, for the embedded node, for links in an image, and for the command line.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
-use crate::host::Program;
+use crate::{
+    host::{ExitStatus, Host as _, Output, Program, os::OsHost},
+    host_println, workloads,
+};
 
 /// The bundled programs, in alphabetical order.
-const PROGRAMS: &[(&str, Program)] = &[("init", crate::mesh::init::program)];
+const PROGRAMS: &[(&str, Program)] = &[
+    ("control-plane", crate::mesh::control_plane::program),
+    ("curl", workloads::curl::program),
+    ("httpbin", workloads::httpbin::program),
+    ("init", crate::mesh::init::program),
+    ("sidecar", crate::mesh::agent::program),
+    ("sleep", workloads::sleep::program),
+];
 
 /// Finds a bundled program.
 pub fn find(name: &str) -> Option<Program> {
@@ -18,6 +28,34 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Runs a bundled program as this operating-system process.
-pub fn run_here(_program: Program, _arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn run_here(program: Program, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(run_to_exit(program, arguments).0)
+}
+
+/// Runs a bundled program in this operating-system process until it ends.
+///
+/// One thread is enough: a program that wants more starts its own runtimes.
+pub fn run_to_exit(program: Program, arguments: impl Iterator<Item = OsString>) -> ExitStatus {
+    let host = Arc::new(OsHost);
+    let arguments: Result<Vec<String>, OsString> = arguments.map(OsString::into_string).collect();
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(argument) => {
+            host_println!(host, Output::Stderr, "labctl: the argument {argument:?} is not UTF-8 text");
+            return ExitStatus::USAGE;
+        }
+    };
+    // Signals are watched from the start, before the program first asks.
+    let _shutdown = host.shutdown();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            host_println!(host, Output::Stderr, "labctl: cannot start: {error}");
+            return ExitStatus::FAILURE;
+        }
+    };
+    let status = runtime.block_on(program(host, arguments));
+    // A read of standard input that nobody waits for any more must not keep the process.
+    runtime.shutdown_background();
+    status
 }

@@ -63,7 +63,7 @@ pub enum CaError {
     Root(String),
     /// Signing failed.
     #[error("cannot sign: {0}")]
-    Sign(#[source] rcgen::Error),
+    Sign(rcgen::Error),
 }
 
 impl CertificateAuthority {

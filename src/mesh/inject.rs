@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use json_patch::Patch;
 use serde_json::{Map, Value, json};
 
-pub use decision::{Decision, Reason, decide};
-pub use probes::{AppProbe, AppProbeTarget, AppProbes};
+pub use decision::{Decision, NamespaceWish, Reason, SYSTEM_NAMESPACES, decide};
+pub use probes::{AppProbe, AppProbeTarget, AppProbes, ProbeHeader};
 
 /// The sidecar's container.
 pub const PROXY_CONTAINER: &str = "istio-proxy";
@@ -55,7 +55,7 @@ pub struct Settings {
 pub enum InjectError {
     /// An annotation that changes the redirection makes no sense.
     #[error("annotation {0}")]
-    Annotation(#[from] super::init::FlagError),
+    Annotation(super::init::FlagError),
     /// Not a pod at all.
     #[error("the object is not a pod with containers")]
     NotAPod,
@@ -80,7 +80,7 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Injection, InjectError
     let mut injected = pod.as_object().cloned().unwrap_or_default();
     let spec = object(&mut injected, "spec");
     let app_probes = probes::rewrite(array(spec, "containers"), &annotations);
-    array(spec, "initContainers").push(containers::init(settings, &annotations)?);
+    array(spec, "initContainers").push(containers::init(settings, &annotations).map_err(InjectError::Annotation)?);
     array(spec, "containers").push(containers::proxy(settings, &app_probes));
     array(spec, "volumes").extend(containers::volumes());
     let metadata = object(&mut injected, "metadata");

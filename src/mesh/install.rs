@@ -50,10 +50,10 @@ impl Default for Settings {
 pub enum InstallError {
     /// What was rendered is no Kubernetes object.
     #[error("templates/mesh/{0}: {1}")]
-    Manifest(&'static str, #[source] serde_yaml::Error),
+    Manifest(&'static str, serde_yaml::Error),
     /// It could not be rendered.
     #[error("templates/mesh/{0}: {1}")]
-    Template(&'static str, #[source] minijinja::Error),
+    Template(&'static str, minijinja::Error),
 }
 
 /// The objects that make up the mesh, in the order in which they are to be applied.

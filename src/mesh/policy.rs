@@ -9,11 +9,16 @@ mod gateway;
 mod index;
 mod legacy;
 mod peer;
+mod probe;
 mod reach;
+mod tls_check;
 
 pub(crate) use client::Plan;
 pub use client::{ClientSetting, Endpoint, Target};
 pub use decision::Decision;
 pub use destination::{EffectiveRule, RuleId};
 pub use index::{Index, ServiceId, WorkloadId};
+pub use probe::ProbeResult;
+use reach::{Answer, Arrival};
 pub use reach::{Certificate, ForwardedClient, Prediction, Presented, Reached, Request, Scheme, Verdict};
+pub use tls_check::{TlsCheck, TlsStatus};

@@ -30,7 +30,7 @@ pub struct Request {
 pub enum SvidError {
     /// No key or request could be made.
     #[error("cannot make a key: {0}")]
-    Key(#[from] rcgen::Error),
+    Key(rcgen::Error),
     /// The answer holds no certificate, or text that is none.
     #[error("the answer holds no usable certificate: {0}")]
     Malformed(String),
@@ -50,11 +50,11 @@ impl Request {
     /// # Errors
     /// [`SvidError::Key`].
     pub fn new(id: &SpiffeId) -> Result<Self, SvidError> {
-        let key = KeyPair::generate()?;
+        let key = KeyPair::generate().map_err(SvidError::Key)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = vec![SanType::URI(id.to_string().try_into()?)];
-        let pem = params.serialize_request(&key)?.pem()?;
+        params.subject_alt_names = vec![SanType::URI(id.to_string().try_into().map_err(SvidError::Key)?)];
+        let pem = params.serialize_request(&key).and_then(|request| request.pem()).map_err(SvidError::Key)?;
         Ok(Self { key, pem })
     }
 

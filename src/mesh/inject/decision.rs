@@ -9,7 +9,7 @@ use super::{INJECT_LABEL, PROXY_CONTAINER, STATUS_ANNOTATION, strings};
 /// The label of a namespace whose pods get sidecars.
 const NAMESPACE_LABEL: &str = "istio-injection";
 /// Namespaces of the cluster itself, whose pods are never touched.
-const SYSTEM_NAMESPACES: &[&str] = &["kube-node-lease", "kube-public", "kube-system"];
+pub const SYSTEM_NAMESPACES: &[&str] = &["kube-node-lease", "kube-public", "kube-system"];
 
 /// Whether a pod gets a sidecar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,12 +50,34 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Decides whether `pod`, to be created in `namespace` with these labels, gets a sidecar.
+/// What a namespace says about sidecars for its pods.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NamespaceWish {
+    /// `istio-injection=enabled`.
+    Asks,
+    /// `istio-injection` with any other value.
+    Refuses,
+    /// Nothing.
+    Silent,
+}
+
+impl From<&BTreeMap<String, String>> for NamespaceWish {
+    /// Reads the labels of a namespace.
+    fn from(labels: &BTreeMap<String, String>) -> Self {
+        match labels.get(NAMESPACE_LABEL).map(String::as_str) {
+            Some("enabled") => Self::Asks,
+            Some(_) => Self::Refuses,
+            None => Self::Silent,
+        }
+    }
+}
+
+/// Decides whether `pod`, to be created in `namespace`, gets a sidecar.
 ///
-/// Either side can refuse (`istio-injection` other than `enabled`, `sidecar.istio.io/inject` other than `true`); if
-/// none does, one that asks is enough. Of old, an annotation of the pod says the same as its label, which wins.
+/// Either side can refuse (the pod with a label `sidecar.istio.io/inject` other than `true`); if none does, one that
+/// asks is enough. Of old, an annotation of the pod says the same as its label, which wins.
 /// Source: Istio, "Installing the Sidecar", controlling the injection policy.
-pub fn decide(pod: &Value, namespace: &str, namespace_labels: &BTreeMap<String, String>) -> Decision {
+pub fn decide(pod: &Value, namespace: &str, wish: impl Into<NamespaceWish>) -> Decision {
     if pod.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true) {
         return Decision::Leave(Reason::HostNetwork);
     }
@@ -65,12 +87,11 @@ pub fn decide(pod: &Value, namespace: &str, namespace_labels: &BTreeMap<String, 
     if is_injected(pod) {
         return Decision::Leave(Reason::AlreadyInjected);
     }
-    let namespace_wish = namespace_labels.get(NAMESPACE_LABEL).map(|value| value == "enabled");
-    match (namespace_wish, own_wish(pod)) {
+    match (wish.into(), own_wish(pod)) {
         (_, Some(false)) => Decision::Leave(Reason::Refused),
-        (Some(false), Some(true)) => Decision::Leave(Reason::NamespaceRefuses),
-        (Some(false) | None, None) => Decision::Leave(Reason::NotAsked),
-        (Some(true), _) | (None, Some(true)) => Decision::Inject,
+        (NamespaceWish::Refuses, Some(true)) => Decision::Leave(Reason::NamespaceRefuses),
+        (NamespaceWish::Refuses | NamespaceWish::Silent, None) => Decision::Leave(Reason::NotAsked),
+        (NamespaceWish::Asks, _) | (NamespaceWish::Silent, Some(true)) => Decision::Inject,
     }
 }
 

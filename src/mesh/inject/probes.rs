@@ -48,7 +48,7 @@ pub enum AppProbeTarget {
         scheme: String,
         /// Headers to send; `Host` among them replaces the address.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        http_headers: Vec<Header>,
+        http_headers: Vec<ProbeHeader>,
     },
     /// A connection that must be accepted.
     TcpSocket {
@@ -67,7 +67,7 @@ pub enum AppProbeTarget {
 
 /// A header of an HTTP probe.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Header {
+pub struct ProbeHeader {
     /// Its name.
     pub name: String,
     /// Its value.

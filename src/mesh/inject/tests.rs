@@ -44,11 +44,10 @@ fn decision_table() {
 
 #[test]
 fn some_pods_are_never_touched() {
-    let asked = labels("istio-injection=enabled");
     let host = json!({ "spec": { "hostNetwork": true, "containers": [] } });
-    assert_eq!(decide(&host, "foo", &asked), Decision::Leave(Reason::HostNetwork));
+    assert_eq!(decide(&host, "foo", NamespaceWish::Asks), Decision::Leave(Reason::HostNetwork));
     let plain = json!({ "spec": { "containers": [] } });
-    assert_eq!(decide(&plain, "kube-system", &asked), Decision::Leave(Reason::SystemNamespace));
+    assert_eq!(decide(&plain, "kube-system", NamespaceWish::Asks), Decision::Leave(Reason::SystemNamespace));
 }
 
 /// A pod as a deployment's replica set creates it.
@@ -95,8 +94,7 @@ fn patch_touches_only_what_changes() {
 #[test]
 fn an_injected_pod_is_left_alone() {
     let pod = injected(&httpbin());
-    let asked = labels("istio-injection=enabled");
-    assert_eq!(decide(&pod, "foo", &asked), Decision::Leave(Reason::AlreadyInjected));
+    assert_eq!(decide(&pod, "foo", NamespaceWish::Asks), Decision::Leave(Reason::AlreadyInjected));
 }
 
 #[test]

@@ -69,13 +69,13 @@ impl Listener<'_> {
             (Some(_), false) => Verdict::Reset,
             (Some(ServerTlsMode::Passthrough), true) => return self.pass_on(index, request, at, authority, reason),
             (Some(ServerTlsMode::AutoPassthrough), true) => {
-                return pass_to_name(index, request, at, authority, reason);
+                return pass_to_name(index, request, at, authority, &reason);
             }
             (Some(mode), true) => match admit(mode, index.workload(request.from), request.certificate.as_ref()) {
                 Err(alert) => Verdict::TlsAlert(alert),
                 Ok(()) => {
-                    let gateway = index.workload(at.workload);
-                    let own = index.settings().identity(&gateway.namespace, &gateway.service_account);
+                    let client = index.workload(request.from);
+                    let own = index.settings().identity(&client.namespace, &client.service_account).to_string();
                     let mutual = mode == ServerTlsMode::IstioMutual;
                     let seen = if mutual { Verdict::Mtls(own) } else { Verdict::TlsOnly };
                     return self.forward(index, request, at, authority, seen, reason);
@@ -170,7 +170,7 @@ impl Listener<'_> {
 }
 
 /// AUTO_PASSTHROUGH: the server name holds the destination, which must be able to do mutual TLS.
-fn pass_to_name(index: &Index, request: &Request<'_>, at: Endpoint, authority: &str, reason: String) -> Prediction {
+fn pass_to_name(index: &Index, request: &Request<'_>, at: Endpoint, authority: &str, reason: &str) -> Prediction {
     let closed = |reason| Prediction::without_endpoint(Verdict::Reset, reason).at(at, None);
     let parts: Vec<&str> = authority.splitn(4, '_').collect();
     let (Some(port), Some(host)) = (parts.get(1), parts.get(3)) else {

@@ -11,7 +11,7 @@ const MESH_ALPN: [&str; 5] = ["istio", "istio-peer-exchange", "istio-http/1.0", 
 
 /// What arrives at a server.
 #[derive(Clone, Debug)]
-pub(super) enum Arrival {
+pub(in crate::mesh::policy) enum Arrival {
     /// Bytes of the application.
     Plaintext,
     /// A TLS hello.
@@ -42,7 +42,7 @@ impl Arrival {
 
 /// What a server does with what arrived.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Answer {
+pub(in crate::mesh::policy) enum Answer {
     /// The proxy refuses the handshake.
     Alert(&'static str),
     /// The hello reaches the application.
@@ -59,15 +59,20 @@ pub(super) enum Answer {
 
 /// What a server does, and why.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) answer: Answer,
-    pub(super) by: Option<Metadata>,
-    pub(super) reasons: Vec<String>,
+pub(in crate::mesh::policy) struct Outcome {
+    pub(in crate::mesh::policy) answer: Answer,
+    pub(in crate::mesh::policy) by: Option<Metadata>,
+    pub(in crate::mesh::policy) reasons: Vec<String>,
 }
 
 impl Index {
     /// What becomes of an arrival at an endpoint; `reasons` are those of the client.
-    pub(super) fn arrive(&self, endpoint: Endpoint, arrival: &Arrival, mut reasons: Vec<String>) -> Outcome {
+    pub(in crate::mesh::policy) fn arrive(
+        &self,
+        endpoint: Endpoint,
+        arrival: &Arrival,
+        mut reasons: Vec<String>,
+    ) -> Outcome {
         let server = &self.workload(endpoint.workload).name;
         let Some(decision) = self.server_mode(endpoint.workload, endpoint.port) else {
             reasons.push(format!("no sidecar takes port {} of {server}", endpoint.port));

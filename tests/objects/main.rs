@@ -1,0 +1,6 @@
+//! Kubernetes objects without a server: selectors, patches, server-side apply, schemas.
+
+mod apply;
+mod patch;
+mod schema;
+mod selector;
