@@ -1,6 +1,13 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod error;
+mod interrupt;
+pub mod labs;
+mod list;
+pub mod output;
+mod run;
+mod show;
+mod version;
 mod workload;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
@@ -9,9 +16,15 @@ use clap::{Parser, Subcommand};
 
 pub use error::CliError;
 
+const EXAMPLES: &str = "\
+Examples:
+  labctl list                  the bundled labs
+  labctl show mtls-strict      what a trainee reads
+  labctl run mtls-strict       run it, see who reaches whom over what, get a grade";
+
 /// Teach, learn and verify mutual TLS in a service mesh.
 #[derive(Debug, Parser)]
-#[command(name = "labctl", version, disable_version_flag = true, arg_required_else_help = true)]
+#[command(name = "labctl", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -20,7 +33,29 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// List the bundled labs
+    List(list::ListArgs),
+    /// Run a lab: do its steps, check what must be seen, grade, clean up
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunArgs),
+    /// Show what a trainee reads
+    Show(show::ShowArgs),
+    /// Show the version
+    Version(version::VersionArgs),
+    /// Run a bundled program as a process of this machine
     Workload(workload::WorkloadArgs),
+}
+
+impl Command {
+    fn execute(self) -> Result<u8, CliError> {
+        match self {
+            Self::List(arguments) => arguments.execute(),
+            Self::Run(arguments) => arguments.execute(),
+            Self::Show(arguments) => arguments.execute(),
+            Self::Version(arguments) => arguments.execute(),
+            Self::Workload(arguments) => arguments.execute(),
+        }
+    }
 }
 
 /// Runs `labctl` with these arguments, the program's own name first.
@@ -34,12 +69,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return crate::programs::run_here(program, arguments.into_iter().skip(1));
     }
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => {
-            let outcome = match cli.command {
-                Command::Workload(workload) => workload.execute(),
-            };
-            ExitCode::from(outcome.unwrap_or_else(|error| error.report()))
-        }
+        Ok(cli) => ExitCode::from(cli.command.execute().unwrap_or_else(|error| error.report())),
         Err(error) => error.exit(),
     }
 }

@@ -1,1 +1,60 @@
-//! Everything asked of Kubernetes, through `kube::Client` only; does not know which cluster answers.
+//! Everything asked of Kubernetes, through a [`kube::Client`] and nothing else.
+//!
+//! Which cluster answers is decided once, in [`connect`]; nothing else here or above knows. What belongs to a run carries
+//! its labels ([`labels`]) and stands in its [`Ledger`], so that it can be deleted again, and only that.
+
+pub mod apply;
+pub mod connect;
+pub mod delete;
+pub mod diagnose;
+pub mod error;
+pub mod exec;
+pub mod kinds;
+pub mod labels;
+pub mod ledger;
+pub mod logs;
+pub mod mark;
+pub mod mesh_status;
+pub mod object;
+pub mod pods;
+pub mod ready;
+pub mod wait;
+
+use std::sync::Mutex;
+
+pub use connect::{Connection, Target, connect};
+pub use error::ClusterError;
+use kinds::Kinds;
+pub use labels::RunId;
+use ledger::Ledger;
+pub use object::ObjectRef;
+pub use wait::Patience;
+
+/// A cluster as one run sees it: the client, the run's id, and what the run has created so far.
+pub struct Cluster {
+    client: kube::Client,
+    run: RunId,
+    kinds: Kinds,
+    ledger: Mutex<Ledger>,
+}
+
+impl Cluster {
+    /// A cluster on which `run` has not created anything yet.
+    pub fn new(client: kube::Client, run: RunId) -> Self {
+        Self { client, run, kinds: Kinds::default(), ledger: Mutex::default() }
+    }
+
+    /// The client, for questions that this module has no verb for.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// The id that everything this run creates is labelled with.
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("nothing panics while it holds the ledger")
+    }
+}

@@ -1,1 +1,20 @@
 //! One question to the cluster, one verdict with its cause and its evidence. Knows no scores.
+
+pub mod alert;
+pub mod ask;
+pub mod assertion;
+pub mod control;
+pub mod curl;
+pub mod finding;
+pub mod http;
+pub mod interpret;
+pub mod judge;
+pub mod logs;
+pub mod matrix;
+pub mod resource;
+pub mod result;
+pub mod scene;
+pub mod shows;
+pub mod verdict;
+pub mod witness;
+pub mod xfcc;

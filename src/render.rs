@@ -1,1 +1,11 @@
 //! minijinja templates to Kubernetes objects. Knows nothing of a lab's steps.
+
+mod engine;
+mod error;
+pub mod manifest;
+pub mod object;
+mod templates;
+
+pub use engine::{fill, version};
+pub use error::{Excerpt, RenderError};
+pub use templates::Templates;

@@ -1,1 +1,187 @@
-//! Walks a lab's steps: apply, wait, probe, grade; emits events and does not know how they are shown.
+//! Walks a lab: starts what it needs, does the steps, asks, grades, and cleans up whatever happens.
+//!
+//! It emits [`event::Event`]s and does not know how they are shown.
+
+mod act;
+pub mod context;
+pub mod event;
+pub mod keep;
+mod mesh;
+pub mod result;
+mod step;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cluster::{Cluster, Connection, Patience, RunId, Target, connect},
+    lab::model::Lab,
+    probe::judge::Outcome,
+};
+use context::Context;
+use event::{Event, Events, Phase};
+use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
+
+/// How long cleaning up may take, however the run went.
+const CLEANUP: Duration = Duration::from_secs(60);
+/// The trust domain of a mesh that we install, and Istio's default.
+const TRUST_DOMAIN: &str = "cluster.local";
+
+/// What a person asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// On which cluster.
+    pub target: Target,
+    /// How long the mesh, the setup and each step may take.
+    pub deadline: Duration,
+    /// Whether the lab stays up after its last step until somebody interrupts.
+    pub keep: bool,
+}
+
+/// How somebody ends a run early.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    /// Stop what you do and clean up.
+    pub stop: CancellationToken,
+    /// Stop cleaning up as well.
+    pub give_up: CancellationToken,
+}
+
+/// Runs a lab from a cluster's start to its end.
+pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Interrupt) -> Ended {
+    let began = Instant::now();
+    let id = RunId::random();
+    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), options.target.to_string())));
+    let (mut walked, leftovers) = match reach(&options.target, &events, interrupt).await {
+        Err(walked) => (walked, Vec::new()),
+        Ok(connection) => {
+            let context = Context {
+                lab,
+                cluster: Cluster::new(connection.client(), id),
+                events: events.clone(),
+                trust_domain: TRUST_DOMAIN.to_owned(),
+                deadline: options.deadline,
+            };
+            // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
+            let walked = tokio::select! {
+                biased;
+                walked = walk(&context, &connection, options, interrupt) => walked,
+                () = interrupt.stop.cancelled() => Walked::interrupted(),
+            };
+            let leftovers = clean(&context, &events, interrupt).await;
+            connection.close().await;
+            (walked, leftovers)
+        }
+    };
+    if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
+        walked.verdict = Verdict::Problem;
+    }
+    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, took: began.elapsed() };
+    events.emit(Event::Ended(ended.clone()));
+    ended
+}
+
+/// How far the walk came.
+struct Walked {
+    verdict: Verdict,
+    problem: Option<Problem>,
+}
+
+impl Walked {
+    fn interrupted() -> Self {
+        Self { verdict: Verdict::Interrupted, problem: None }
+    }
+
+    /// Ended by something that is no answer to a check.
+    fn stopped(problem: Problem) -> Self {
+        let verdict = if problem.late { Verdict::Inconclusive } else { Verdict::Problem };
+        Self { verdict, problem: Some(problem) }
+    }
+}
+
+async fn reach(target: &Target, events: &Events, interrupt: &Interrupt) -> Result<Connection, Walked> {
+    let connected = phase(events, Phase::Cluster, connect(target));
+    tokio::select! {
+        connected = connected => connected.map_err(|error| Walked::stopped(error.into())),
+        () = interrupt.stop.cancelled() => Err(Walked::interrupted()),
+    }
+}
+
+async fn walk(context: &Context<'_>, connection: &Connection, options: &Options, interrupt: &Interrupt) -> Walked {
+    if let Err(problem) = prepare(context).await {
+        return Walked::stopped(problem);
+    }
+    let mut results: Vec<StepResult> = Vec::new();
+    for (index, step) in context.lab.steps.iter().enumerate() {
+        let result = context.step(index, step).await;
+        let stop = result.problem.is_some();
+        results.push(result);
+        if stop {
+            break;
+        }
+    }
+    if options.keep {
+        if let Err(error) = keep::keep(context, connection.kubeconfig(), interrupt).await {
+            return Walked::stopped(Problem::new(format!("cannot keep the lab up: {error}")));
+        }
+    }
+    Walked { verdict: verdict(&results), problem: None }
+}
+
+/// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
+async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
+    let mesh = phase(&context.events, Phase::Mesh, async {
+        let mesh = context.missing_mesh().await?;
+        let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
+        let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
+        context.cluster.check_clashes(&all).await?;
+        if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
+    });
+    mesh.await?;
+    if context.lab.setup.is_empty() {
+        return Ok(());
+    }
+    phase(&context.events, Phase::Setup, async {
+        let patience = context.patience();
+        for group in context.lab.setup.chunk_by(|left, right| act::both_apply(left, right)) {
+            context.act_together(group, &patience).await?;
+        }
+        Ok(context.cluster.until_ready(&patience).await?)
+    })
+    .await
+}
+
+/// The worst of all steps.
+fn verdict(results: &[StepResult]) -> Verdict {
+    let problems = || results.iter().filter_map(|result| result.problem.as_ref());
+    let worst = results.iter().map(|result| result.outcome).max().unwrap_or(Outcome::Pass);
+    match worst {
+        Outcome::Fail => Verdict::Failed,
+        _ if problems().any(|problem| !problem.late) => Verdict::Problem,
+        Outcome::Error => Verdict::Inconclusive,
+        Outcome::Pass => Verdict::Passed,
+    }
+}
+
+/// Deletes what the run created. Answers what is left.
+async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
+    let tell = events.clone();
+    let patience = Patience::telling(CLEANUP, move |text| tell.emit(Event::Waiting { text: text.to_owned() }));
+    let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
+    let left = tokio::select! {
+        left = cleaned => left,
+        () = interrupt.give_up.cancelled() => context.cluster.unfinished("interrupted while cleaning up"),
+    };
+    left.into_iter().map(|left| Leftover { object: left.object, why: left.why }).collect()
+}
+
+/// Emits a phase's beginning and end around `work`.
+async fn phase<T>(events: &Events, phase: Phase, work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    events.emit(Event::PhaseStarted { phase });
+    let done = work.await;
+    events.emit(Event::PhaseEnded { phase, took: began.elapsed() });
+    done
+}

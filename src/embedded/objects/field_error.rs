@@ -13,6 +13,8 @@ pub enum Kind {
     Forbidden,
     /// The value breaks a rule.
     Invalid,
+    /// The value names something that is not there.
+    NotFound,
     /// The value is none of the listed ones.
     NotSupported,
     /// The field is missing.
@@ -32,6 +34,7 @@ impl Kind {
             Self::Duplicate => "FieldValueDuplicate",
             Self::Forbidden => "FieldValueForbidden",
             Self::Invalid => "FieldValueInvalid",
+            Self::NotFound => "FieldValueNotFound",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Required => "FieldValueRequired",
             Self::TooLong => "FieldValueTooLong",
@@ -45,6 +48,7 @@ impl Kind {
             Self::Duplicate => "Duplicate value",
             Self::Forbidden => "Forbidden",
             Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::NotFound => "Not found",
             Self::NotSupported => "Unsupported value",
             Self::Required => "Required value",
             Self::TooLong => "Too long",

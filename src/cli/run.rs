@@ -1,0 +1,164 @@
+//! `labctl run`: a lab from a cluster's start to its end.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+
+use super::{CliError, interrupt, labs::LabArgs};
+use crate::{
+    cluster::Target,
+    lab::model::Lab,
+    report::{
+        Format,
+        document::RunReport,
+        file::{ReportFile, Wanted},
+        terminal::Terminal,
+    },
+    run::{Interrupt, Options, event::Events, result::Verdict, run},
+};
+
+/// What follows the options in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  labctl run mtls-strict                              a bundled lab, nothing installed
+  labctl run ./my-lab --set namespace=shop            a lab of your own, with a parameter
+  labctl run mtls-strict -o json | jq .score          for programs
+  labctl run mtls-strict --report html=report.html --report junit=report.xml
+  labctl run mtls-strict --keep                       look around with kubectl afterwards
+
+Exit codes:
+  0  all checks pass            4  environment (cluster, image, port)
+  1  a check failed             5  a deadline passed, inconclusive
+  2  usage error                6  the lab is not sound
+                              130  interrupted (after cleaning up)";
+
+/// Where a lab runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum On {
+    /// In this process: nothing to install, gone afterwards
+    Embedded,
+    /// On a Kubernetes that is there
+    K8s,
+}
+
+/// Runs a lab: does its steps, checks what must be seen, grades, cleans up
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    lab: LabArgs,
+    /// Which cluster to use [default: embedded, or k8s with --context or --kubeconfig]
+    #[arg(long, value_enum)]
+    on: Option<On>,
+    /// The context of the kubeconfig to use
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The kubeconfig to use [default: $KUBECONFIG, then ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// How the run is shown on standard output
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+    /// Also write a report: html, json, junit or yaml, and its file
+    #[arg(long, value_name = "KIND=FILE")]
+    report: Vec<Wanted>,
+    /// Say how long each part took
+    #[arg(long)]
+    timings: bool,
+    /// Stay up after the last step, say how to reach the lab, and end with Ctrl-C
+    #[arg(long)]
+    keep: bool,
+    /// How long the mesh, the setup and each step may take, as `45s` or `5m`
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    deadline: Duration,
+}
+
+impl RunArgs {
+    /// Runs the lab.
+    ///
+    /// # Errors
+    /// 2 for a usage error, 4 for trouble with the cluster, 5 after a deadline, 6 for a lab that is not sound,
+    /// 130 if somebody interrupts.
+    pub fn execute(self) -> Result<u8, CliError> {
+        let target = self.target()?;
+        let lab = self.lab.load()?;
+        let files = open(self.report)?;
+        let options = Options { target, deadline: self.deadline, keep: self.keep };
+        let runtime = tokio::runtime::Runtime::new()
+            .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
+        let report = runtime.block_on(show(&lab, &options, Terminal::new(self.output, self.timings)));
+        runtime.shutdown_background();
+        let report = report?;
+        let mut written = Ok(());
+        for file in files {
+            written = written.and(file.write(&report).map_err(|error| CliError::new(4, error.to_string())));
+        }
+        conclude(&report)?;
+        written.map(|()| report.run.exit_code)
+    }
+
+    fn target(&self) -> Result<Target, CliError> {
+        let named = self.context.is_some() || self.kubeconfig.is_some();
+        match self.on {
+            Some(On::Embedded) if named => {
+                Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
+                    .hint("leave one of them out"))
+            }
+            Some(On::Embedded) => Ok(Target::Embedded),
+            None if !named => Ok(Target::Embedded),
+            Some(On::K8s) | None => {
+                Ok(Target::Kubernetes { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() })
+            }
+        }
+    }
+}
+
+/// Opens all report files, so that one that cannot be written is found out before anything is done.
+fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
+    let opened = wanted.into_iter().map(ReportFile::open);
+    opened.collect::<Result<_, _>>().map_err(|error| CliError::new(2, error.to_string()))
+}
+
+/// Runs the lab and shows it.
+async fn show(lab: &Lab, options: &Options, terminal: Terminal) -> Result<RunReport, CliError> {
+    let interrupt = Interrupt::default();
+    let _signals = interrupt::listen(&interrupt)
+        .map_err(|error| CliError::new(4, format!("cannot listen for signals: {error}")))?;
+    let terminal = Arc::new(Mutex::new(terminal));
+    let reader = Arc::clone(&terminal);
+    let events = Events::to(move |event| reader.lock().expect("reading an event does not panic").read(&event));
+    run(lab, options, events, &interrupt).await;
+    let finished = terminal.lock().expect("reading an event does not panic").finish();
+    finished.map_err(|error| CliError::new(4, error.to_string()))
+}
+
+/// Says on standard error what ended the run early, and what is left of it.
+fn conclude(report: &RunReport) -> Result<(), CliError> {
+    let code = report.run.exit_code;
+    let mut error = match (report.first_problem(), report.run.verdict) {
+        (Some(problem), _) => {
+            let error = CliError::new(code, problem.message.clone());
+            problem.hint.iter().fold(error, CliError::hint)
+        }
+        (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),
+        (None, _) if !report.leftovers.is_empty() => CliError::new(code, "not everything could be cleaned up"),
+        (None, _) => return Ok(()),
+    };
+    if !report.leftovers.is_empty() {
+        let left: Vec<String> = report.leftovers.iter().map(|it| format!("\n  {}: {}", it.object, it.why)).collect();
+        error.message.push_str(&format!("\nnot cleaned up:{}", left.concat()));
+        let label = format!("{}={}", crate::cluster::labels::RUN, report.run.id);
+        error = error.hint(format!("everything of this run has the label {label}"));
+    }
+    Err(error)
+}
+
+/// `45s`, `5m`, `1m30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let positive = parsed.and_then(|parsed| Duration::try_from(parsed).ok()).filter(|it| !it.is_zero());
+    positive.ok_or_else(|| "write it as `45s`, `5m` or `1m30s`".to_owned())
+}

@@ -1,0 +1,78 @@
+//! A step's solution as the commands that a trainee would type.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    lab::{
+        action::{Action, Exec, Mark, Reference},
+        model::{Lab, Step},
+    },
+    render::manifest,
+};
+
+/// The commands as a Markdown code block.
+pub(super) fn block(lab: &Lab, step: &Step) -> String {
+    let commands: Vec<String> = step.solve.iter().map(|action| commands(lab, action)).collect();
+    format!("```sh\n{}\n```\n", commands.join("\n"))
+}
+
+/// The commands of one action, ready to be pasted into a shell.
+pub(super) fn commands(lab: &Lab, action: &Action) -> String {
+    match action {
+        Action::Annotate(mark) => marked("annotate", mark),
+        Action::Apply(apply) => format!("kubectl apply -f - <<'EOF'\n{}EOF", manifest::write(&apply.objects)),
+        Action::Delete(target) => format!("kubectl delete {}", named(target)),
+        Action::Exec(exec) => executed(lab, exec),
+        Action::Label(mark) => marked("label", mark),
+        Action::Restart(target) => format!("kubectl rollout restart {}", named(target)),
+        Action::Scale(scale) => format!("kubectl scale {} --replicas={}", named(&scale.target), scale.replicas),
+    }
+}
+
+fn named(target: &Reference) -> String {
+    let namespace = target.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"));
+    format!("{} {}{namespace}", resource(target), target.name)
+}
+
+/// `peerauthentication`, or `policy.v1alpha1.authentication.istio.io` where the kind alone may mean another one.
+fn resource(target: &Reference) -> String {
+    let kind = target.kind.to_lowercase();
+    match (target.kind.as_str(), target.api_version.split_once('/')) {
+        ("Policy" | "Gateway", Some((group, version))) => format!("{kind}.{version}.{group}"),
+        _ => kind,
+    }
+}
+
+fn marked(verb: &str, mark: &Mark) -> String {
+    let values = mark.values.iter().map(|(key, value)| match value {
+        Some(value) => quoted(&format!("{key}={value}")),
+        None => quoted(&format!("{key}-")),
+    });
+    format!("kubectl {verb} --overwrite {} {}", named(&mark.target), values.collect::<Vec<_>>().join(" "))
+}
+
+/// Picks a pod by its labels, because a workload is not always a Deployment.
+fn executed(lab: &Lab, exec: &Exec) -> String {
+    let workload = lab.workload(&exec.workload);
+    let pod = format!(
+        "$(kubectl get pod -n {} -l {} -o name | head -n 1)",
+        workload.namespace,
+        quoted(&labels(&workload.selector)),
+    );
+    let command: Vec<String> = exec.command.iter().map(|word| quoted(word)).collect();
+    format!("kubectl exec -n {} \"{pod}\" -c {} -- {}", workload.namespace, exec.container, command.join(" "))
+}
+
+fn labels(selector: &BTreeMap<String, String>) -> String {
+    selector.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

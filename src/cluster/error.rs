@@ -1,0 +1,111 @@
+//! What can go wrong between us and a cluster.
+
+use super::ObjectRef;
+
+/// A cluster did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// Objects of the same names are there and belong to somebody else.
+    #[error("{}", clashes(.0))]
+    Clash(Vec<ObjectRef>),
+    /// No cluster could be started or reached.
+    #[error("cannot reach a cluster: {0}")]
+    Connect(String),
+    /// The wait cannot end well, however long it lasts.
+    #[error("{waiting_for}:{}", on_its_line(why))]
+    Hopeless {
+        /// What was waited for.
+        waiting_for: String,
+        /// What stands in the way; may have several lines.
+        why: String,
+    },
+    /// The deadline passed first.
+    #[error("gave up waiting for {waiting_for}:{}", on_its_line(why))]
+    Late {
+        /// What was waited for.
+        waiting_for: String,
+        /// What was still missing; may have several lines.
+        why: String,
+    },
+    /// The API server refused, or did not answer.
+    #[error("cannot {doing}: {why}")]
+    Request {
+        /// The attempt, as `apply Namespace foo`.
+        doing: String,
+        /// What the server said.
+        why: String,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+    },
+    /// The cluster has no such type.
+    #[error("the cluster does not know the kind {kind} of {api_version}")]
+    UnknownKind {
+        /// The group and version asked for.
+        api_version: String,
+        /// The kind asked for.
+        kind: String,
+    },
+}
+
+impl ClusterError {
+    /// Makes a [`ClusterError::Request`] for what was tried.
+    pub fn request(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let doing = doing.into();
+        move |error| Self::Request { doing, why: told(&error), status: status(&error) }
+    }
+
+    /// The error of doing something to an object that is not there.
+    pub fn absent(doing: impl Into<String>) -> Self {
+        Self::Request { doing: doing.into(), why: "there is no such object".to_owned(), status: Some(404) }
+    }
+
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Clash(_) => Some(
+                "labctl only changes what it created itself: delete these objects, or use a cluster without them"
+                    .into(),
+            ),
+            Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
+            Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
+            Self::Connect(_) | Self::Hopeless { .. } | Self::Request { .. } => None,
+        }
+    }
+}
+
+/// The HTTP status of a refusal.
+pub fn status(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+/// Says what an error of the client means, without the names of Rust types.
+pub fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.message.is_empty() => status.reason.clone(),
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Service(cause) => innermost(&**cause).to_string(),
+        kube::Error::HyperError(cause) => innermost(cause).to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
+}
+
+/// A reason of several lines begins on a line of its own.
+fn on_its_line(why: &str) -> String {
+    if why.starts_with('\n') { why.to_owned() } else { format!(" {why}") }
+}
+
+fn clashes(objects: &[ObjectRef]) -> String {
+    let list: Vec<String> = objects.iter().map(|object| format!("\n  {object}")).collect();
+    format!("already on the cluster, and not created by this run:{}", list.concat())
+}

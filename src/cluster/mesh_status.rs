@@ -1,0 +1,141 @@
+//! Waiting until the mesh's policies have really reached every proxy.
+//!
+//! The control plane writes what all proxies have acknowledged into a ConfigMap; this compares it with what is there.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::{Api, api::ListParams, core::ResourceExt};
+use serde::Deserialize;
+
+use super::{
+    Cluster, ClusterError, Patience, pods,
+    wait::{Progress, State, named, until},
+};
+
+/// Where the control plane lives.
+pub const ROOT_NAMESPACE: &str = "istio-system";
+/// The ConfigMap that it writes.
+pub const STATUS: &str = "labctl-mesh-status";
+/// The container of a sidecar.
+pub const SIDECAR: &str = "istio-proxy";
+/// The key in it.
+const STATUS_KEY: &str = "status.json";
+
+/// The kinds that make up the mesh's policy.
+const KINDS: [(&str, &str); 6] = [
+    ("authentication.istio.io/v1alpha1", "MeshPolicy"),
+    ("authentication.istio.io/v1alpha1", "Policy"),
+    ("networking.istio.io/v1", "DestinationRule"),
+    ("networking.istio.io/v1", "Gateway"),
+    ("networking.istio.io/v1", "VirtualService"),
+    ("security.istio.io/v1", "PeerAuthentication"),
+];
+
+/// What the control plane says has arrived.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct MeshStatus {
+    #[serde(default)]
+    resources: BTreeSet<Resource>,
+    #[serde(default)]
+    proxies: Vec<Proxy>,
+}
+
+/// One state of one resource.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+struct Resource {
+    kind: String,
+    #[serde(default)]
+    namespace: Option<String>,
+    name: String,
+    #[serde(default)]
+    uid: Option<String>,
+    #[serde(default)]
+    generation: Option<i64>,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// One connected proxy.
+#[derive(Clone, Debug, Deserialize)]
+struct Proxy {
+    pod: String,
+    namespace: String,
+}
+
+impl Cluster {
+    /// Waits until every proxy in `namespaces` has acknowledged all mesh resources as they are now.
+    ///
+    /// # Errors
+    /// A failed request, or [`ClusterError::Late`] with the resources and proxies that were missing.
+    pub async fn until_distributed(
+        &self,
+        namespaces: &BTreeSet<String>,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let (live, proxies) = tokio::try_join!(self.live_resources(), self.live_proxies(namespaces))?;
+        let api: Api<ConfigMap> = Api::namespaced(self.client(), ROOT_NAMESPACE);
+        let waiting_for = "the policies to reach every proxy";
+        until(api, named(STATUS), waiting_for, patience, |state| arrived(state, &live, &proxies)).await
+    }
+
+    async fn live_resources(&self) -> Result<BTreeSet<Resource>, ClusterError> {
+        let lists = KINDS.iter().map(|&(api_version, kind_name)| async move {
+            let kind = match self.kind(api_version, kind_name).await {
+                Err(ClusterError::UnknownKind { .. }) => return Ok(Vec::new()),
+                other => other?,
+            };
+            let listed = kind.everywhere(self.client()).list_metadata(&ListParams::default()).await;
+            let listed = listed.map_err(ClusterError::request(format!("list {kind_name}")))?;
+            let resource = |metadata: kube::core::ObjectMeta| Resource {
+                kind: kind_name.to_owned(),
+                namespace: metadata.namespace,
+                name: metadata.name.unwrap_or_default(),
+                uid: metadata.uid,
+                generation: metadata.generation,
+            };
+            Ok(listed.items.into_iter().map(|item| resource(item.metadata)).collect())
+        });
+        Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+    }
+
+    async fn live_proxies(&self, namespaces: &BTreeSet<String>) -> Result<BTreeSet<(String, String)>, ClusterError> {
+        let lists = namespaces.iter().map(|namespace| async move {
+            let running = self.pods(namespace, &std::collections::BTreeMap::new()).await?.into_iter();
+            let meshed = running.filter(|pod: &Pod| pods::is_running(pod) && pods::has_container(pod, SIDECAR));
+            Ok(meshed.map(|pod| (namespace.clone(), pod.name_any())).collect::<Vec<_>>())
+        });
+        Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+    }
+}
+
+/// Compares what the control plane says has arrived with what is there.
+fn arrived(state: &State<ConfigMap>, live: &BTreeSet<Resource>, proxies: &BTreeSet<(String, String)>) -> Progress<()> {
+    let text = state.values().next().and_then(|map| map.data.as_ref()?.get(STATUS_KEY));
+    let Some(text) = text else {
+        return Progress::Waiting(format!("ConfigMap {ROOT_NAMESPACE}/{STATUS} is not written yet"));
+    };
+    let status: MeshStatus = match serde_json::from_str(text) {
+        Ok(status) => status,
+        Err(error) => {
+            return Progress::Waiting(format!("ConfigMap {ROOT_NAMESPACE}/{STATUS} is not readable: {error}"));
+        }
+    };
+    let known: BTreeSet<(String, String)> = status.proxies.into_iter().map(|it| (it.namespace, it.pod)).collect();
+    let mut missing: Vec<String> = live.difference(&status.resources).map(|it| format!("{it} is under way")).collect();
+    missing.extend(status.resources.difference(live).map(|it| format!("{it} is still in effect somewhere")));
+    missing.extend(
+        proxies
+            .difference(&known)
+            .map(|(namespace, pod)| format!("the proxy of pod {namespace}/{pod} is not connected")),
+    );
+    if missing.is_empty() { Progress::Done(()) } else { Progress::Waiting(missing.join(", ")) }
+}

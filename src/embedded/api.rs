@@ -1,0 +1,208 @@
+//! The API server: from a request and a user to an answer. Sockets and credentials are the front's.
+
+mod addresses;
+mod admission;
+pub mod body;
+mod bootstrap;
+pub mod builtin;
+mod call;
+mod create;
+pub mod custom;
+pub mod decode;
+mod delete;
+mod discovery;
+mod effects;
+mod exec;
+mod incoming;
+mod kinds;
+pub mod kubelet;
+mod managed;
+mod metadata;
+pub mod names;
+mod patch;
+pub mod path;
+mod pods;
+mod rbac;
+mod read;
+pub mod resource;
+mod reviews;
+mod scale;
+pub mod status;
+mod tokens;
+mod update;
+mod watch;
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio_util::sync::CancellationToken;
+
+pub use self::kubelet::Kubelet;
+use self::{
+    addresses::Addresses,
+    body::{Body, BoxError},
+    call::Call,
+    path::{Path, Query, Verb},
+    resource::Registry,
+    status::Status,
+};
+use super::{
+    auth::{User, token::TokenKey},
+    store::Store,
+};
+
+/// An API server. Clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    registry: Registry,
+    addresses: Addresses,
+    kubelet: OnceLock<Arc<dyn Kubelet>>,
+    tokens: TokenKey,
+    stopped: CancellationToken,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new(Store::default())
+    }
+}
+
+impl Server {
+    /// Makes a server of an empty store.
+    pub fn new(store: Store) -> Self {
+        let server = Self(Arc::new(Shared {
+            store,
+            registry: Registry::default(),
+            addresses: Addresses::default(),
+            kubelet: OnceLock::new(),
+            tokens: TokenKey::generate().expect("the system has randomness"),
+            stopped: CancellationToken::new(),
+        }));
+        server.bootstrap();
+        server
+    }
+
+    /// Connects the node; the first one stays.
+    pub fn attach(&self, kubelet: Arc<dyn Kubelet>) {
+        _ = self.0.kubelet.set(kubelet);
+    }
+
+    /// A client that speaks to this server as `user`, without a socket. It cannot upgrade connections (exec).
+    pub fn client(&self, user: User) -> kube::Client {
+        let server = self.clone();
+        let user = Arc::new(user);
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let (server, user) = (server.clone(), Arc::clone(&user));
+            async move { Ok::<_, Infallible>(server.call(request, (*user).clone()).await) }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    /// Ends all watches; requests are still answered.
+    pub fn stop(&self) {
+        self.0.stopped.cancel();
+    }
+
+    /// Answers a request of `user`.
+    pub async fn call<B>(&self, request: Request<B>, user: User) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send,
+        B::Error: Into<BoxError>,
+    {
+        let answer = self.route(request, user).await;
+        answer.unwrap_or_else(|status| body::refusal(&status))
+    }
+
+    async fn route<B>(&self, request: Request<B>, user: User) -> Result<Response<Body>, Status>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send,
+        B::Error: Into<BoxError>,
+    {
+        let query = Query::parse(request.uri())?;
+        let target = match Path::parse(request.uri().path()) {
+            Path::Resource(target) => target,
+            Path::Other(segments) => return self.other(&user, request.method(), request.headers(), &segments),
+        };
+        let verb = Verb::of(request.method(), &target, &query).ok_or_else(Status::method_not_allowed)?;
+        self.authorize(&user, verb, &target)?;
+        let resource = self.registry().find(&target.group, &target.resource);
+        let resource = resource.filter(|resource| resource.version(&target.version).is_some());
+        let resource = resource.ok_or_else(Status::no_such_resource)?;
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove();
+        let body = body::read(body).await?;
+        let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade };
+        if call.resource.namespaced && call.target.name.is_some() && call.target.namespace.is_none() {
+            return Err(Status::no_such_resource());
+        }
+        match call.target.subresource.clone() {
+            Some(subresource) => self.answer_part(call, &subresource).await,
+            None => self.answer(call).await,
+        }
+    }
+
+    /// Answers a request to an object or to all of them.
+    async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
+        body::check_accept(&call.headers)?;
+        if !call.resource.verbs.contains(&call.verb) || (call.verb == Verb::Create && call.target.name.is_some()) {
+            return Err(call.verb_not_supported());
+        }
+        match call.verb {
+            Verb::Create if call.resource.is_review() => self.review(&call),
+            Verb::Create => self.create(&call).await,
+            Verb::Delete => self.delete(&call),
+            Verb::DeleteCollection => self.delete_collection(&call),
+            Verb::Get => self.read(&call),
+            Verb::List => self.list(&call),
+            Verb::Patch => self.patch(&call).await,
+            Verb::Update => self.update(&call).await,
+            Verb::Watch => self.watch(call),
+        }
+    }
+
+    /// Answers a request to a part of an object.
+    async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
+        if !call.resource.has(&call.target.version, subresource) {
+            return Err(Status::no_such_resource());
+        }
+        match (subresource, call.verb) {
+            ("binding", Verb::Create) => self.bind_pod(&call),
+            ("eviction", Verb::Create) => self.evict_pod(&call),
+            ("exec", _) => self.exec(&call),
+            ("finalize" | "status", Verb::Update) => self.update(&call).await,
+            ("log", Verb::Get) => self.pod_log(&call).await,
+            ("scale", _) => self.scale(&call).await,
+            ("status", Verb::Get) => self.read(&call),
+            ("status", Verb::Patch) => self.patch(&call).await,
+            ("token", Verb::Create) => self.request_token(&call),
+            _ => Err(call.verb_not_supported()),
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    fn addresses(&self) -> &Addresses {
+        &self.0.addresses
+    }
+
+    fn token_key(&self) -> &TokenKey {
+        &self.0.tokens
+    }
+
+    fn stopped(&self) -> CancellationToken {
+        self.0.stopped.clone()
+    }
+}

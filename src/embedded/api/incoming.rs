@@ -1,0 +1,125 @@
+//! From a body to an object: its type checked, unknown fields dropped and told, defaults filled in.
+
+use serde_json::Value;
+
+use super::{
+    builtin::Builtin,
+    call::Call,
+    custom::Custom,
+    decode::{Decoded, typed},
+    resource::Rules,
+    status::Status,
+};
+
+/// What happens to fields that the kind does not have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum FieldValidation {
+    Ignore,
+    Strict,
+    Warn,
+}
+
+impl Call {
+    /// Brings an object that somebody sent into its canonical form; adds what they should know to `warnings`.
+    pub(super) fn canonical(&self, mut object: Value, warnings: &mut Vec<String>) -> Result<Value, Status> {
+        self.check_type(&mut object)?;
+        let decoded = match &self.resource.rules {
+            Rules::Builtin(builtin) => decode_builtin(builtin, &object),
+            Rules::Custom(custom) => decode_custom(custom, &self.target.version, object),
+        };
+        let Decoded { mut object, unknown } =
+            decoded.map_err(|error| self.cannot_be_handled(&format!("json: {error}")))?;
+        let complaints: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        match self.field_validation()? {
+            FieldValidation::Strict if !complaints.is_empty() => {
+                return Err(self.cannot_be_handled(&format!("strict decoding error: {}", complaints.join(", "))));
+            }
+            FieldValidation::Warn => warnings.extend(complaints),
+            FieldValidation::Ignore | FieldValidation::Strict => {}
+        }
+        self.fill_defaults(&mut object);
+        Ok(object)
+    }
+
+    /// Fills in what the author left out.
+    pub(super) fn fill_defaults(&self, object: &mut Value) {
+        match &self.resource.rules {
+            Rules::Builtin(builtin) => {
+                (builtin.default)(object);
+                strip_nulls(object);
+            }
+            Rules::Custom(custom) => custom.fill_defaults(&self.target.version, object),
+        }
+    }
+
+    /// Makes sure that the object is of the kind that the path promises.
+    fn check_type(&self, object: &mut Value) -> Result<(), Status> {
+        if !object.is_object() {
+            return Err(Status::bad_request("the object provided is unrecognized (must be of type JSON object)"));
+        }
+        let (api_version, kind) = (self.api_version(), &self.resource.kind);
+        let given = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+        let (given_version, given_kind) = (given("apiVersion"), given("kind"));
+        if self.resource.is_custom() && given_kind.is_empty() {
+            return Err(Status::bad_request(format!("Object 'Kind' is missing in '{object}'")));
+        }
+        if !given_version.is_empty() && given_version != api_version {
+            return Err(Status::bad_request(format!(
+                "the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+            )));
+        }
+        if !given_kind.is_empty() && given_kind != *kind {
+            return Err(Status::bad_request(format!(
+                "{given_kind} in version {:?} cannot be handled as a {kind}: converting ({given_kind}) to ({kind}): \
+                 unknown conversion",
+                self.target.version
+            )));
+        }
+        object["apiVersion"] = api_version.into();
+        object["kind"] = kind.as_str().into();
+        Ok(())
+    }
+
+    fn cannot_be_handled(&self, why: &str) -> Status {
+        let kind = &self.resource.kind;
+        Status::bad_request(format!("{kind} in version {:?} cannot be handled as a {kind}: {why}", self.target.version))
+    }
+
+    fn field_validation(&self) -> Result<FieldValidation, Status> {
+        match self.query.value("fieldValidation") {
+            Some("Ignore") => Ok(FieldValidation::Ignore),
+            Some("Strict") => Ok(FieldValidation::Strict),
+            Some("Warn") | None => Ok(FieldValidation::Warn),
+            Some(other) => Err(Status::bad_request(format!(
+                "invalid fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Warn\", \"Strict\""
+            ))),
+        }
+    }
+}
+
+fn decode_builtin(builtin: &Builtin, object: &Value) -> Result<Decoded, serde_json::Error> {
+    (builtin.decode)(object)
+}
+
+fn decode_custom(custom: &Custom, version: &str, mut object: Value) -> Result<Decoded, serde_json::Error> {
+    type Metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    let mut unknown = custom.prune(version, &mut object);
+    if let Some(metadata) = object.get_mut("metadata").filter(|metadata| !metadata.is_null()) {
+        let decoded = typed::<Metadata>(metadata)?;
+        *metadata = decoded.object;
+        unknown.extend(decoded.unknown.iter().map(|path| format!("metadata.{path}")));
+    }
+    Ok(Decoded { object, unknown })
+}
+
+/// Removes nulls, which say nothing in objects of built-in kinds.
+fn strip_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(strip_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip_nulls),
+        _ => {}
+    }
+}

@@ -1,0 +1,89 @@
+//! Roles and bindings.
+
+use serde_json::Value;
+
+use super::{FieldError, invalid, is_unset, items, items_mut, required, set_default, unsupported};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Fills in the groups of a binding's role and subjects.
+pub fn default_binding(binding: &mut Value) {
+    if is_unset(&binding["roleRef"]["apiGroup"]) {
+        binding["roleRef"]["apiGroup"] = GROUP.into();
+    }
+    let namespace = binding["metadata"]["namespace"].clone();
+    for subject in items_mut(&mut binding["subjects"]) {
+        match subject["kind"].as_str() {
+            Some("ServiceAccount") if namespace.is_string() => set_default(subject, "namespace", namespace.clone()),
+            Some("Group" | "User") => set_default(subject, "apiGroup", GROUP),
+            _ => {}
+        }
+    }
+}
+
+/// Complains about a role's rules.
+pub fn validate_role(role: &Value) -> Vec<FieldError> {
+    validate_rules(role, true)
+}
+
+/// Complains about a cluster role's rules.
+pub fn validate_cluster_role(role: &Value) -> Vec<FieldError> {
+    validate_rules(role, false)
+}
+
+fn validate_rules(role: &Value, namespaced: bool) -> Vec<FieldError> {
+    let mut causes = Vec::new();
+    for (index, rule) in items(&role["rules"]).iter().enumerate() {
+        let path = format!("rules[{index}]");
+        if items(&rule["verbs"]).is_empty() {
+            causes.push(required(format!("{path}.verbs"), "verbs must contain at least one value"));
+        }
+        let urls = items(&rule["nonResourceURLs"]);
+        if !urls.is_empty() && namespaced {
+            let detail = "namespaced rules cannot apply to non-resource URLs";
+            causes.push(invalid(format!("{path}.nonResourceURLs"), &rule["nonResourceURLs"], detail));
+        } else if urls.is_empty() && items(&rule["apiGroups"]).is_empty() {
+            let detail = "resource rules must supply at least one api group";
+            causes.push(required(format!("{path}.apiGroups"), detail));
+        } else if urls.is_empty() && items(&rule["resources"]).is_empty() {
+            let detail = "resource rules must supply at least one resource";
+            causes.push(required(format!("{path}.resources"), detail));
+        }
+    }
+    causes
+}
+
+/// Complains about a binding's role and subjects.
+pub fn validate_binding(binding: &Value) -> Vec<FieldError> {
+    let mut causes = Vec::new();
+    let role = &binding["roleRef"];
+    if role["apiGroup"] != GROUP {
+        causes.push(unsupported("roleRef.apiGroup", &role["apiGroup"], &[GROUP]));
+    }
+    let known: &[&str] = if binding["kind"] == "RoleBinding" { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
+    if !known.iter().any(|&kind| role["kind"] == kind) {
+        causes.push(unsupported("roleRef.kind", &role["kind"], known));
+    }
+    if is_unset(&role["name"]) {
+        causes.push(required("roleRef.name", ""));
+    }
+    for (index, subject) in items(&binding["subjects"]).iter().enumerate() {
+        let path = format!("subjects[{index}]");
+        if is_unset(&subject["name"]) {
+            causes.push(required(format!("{path}.name"), ""));
+        }
+        if subject["kind"] == "ServiceAccount" && is_unset(&subject["namespace"]) {
+            causes.push(required(format!("{path}.namespace"), ""));
+        }
+    }
+    causes
+}
+
+/// The same for a changed binding, whose role is fixed.
+pub fn validate_binding_update(binding: &Value, before: &Value) -> Vec<FieldError> {
+    let mut causes = validate_binding(binding);
+    if binding["roleRef"] != before["roleRef"] {
+        causes.push(invalid("roleRef", &binding["roleRef"], "cannot change roleRef"));
+    }
+    causes
+}

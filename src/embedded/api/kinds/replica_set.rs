@@ -1,0 +1,35 @@
+//! Replica sets.
+
+use serde_json::{Value, json};
+
+use super::{FieldError, immutable, keep, pod_spec, set_default, validate_selector_and_template};
+
+/// Fills in what apps/v1 promises.
+pub fn default(set: &mut Value) {
+    let spec = &mut set["spec"];
+    set_default(spec, "replicas", 1);
+    set_default(spec, "template", json!({}));
+    pod_spec::default_template(&mut spec["template"]);
+}
+
+/// The status is the controller's.
+pub fn prepare_create(set: &mut Value) {
+    set["status"] = json!({"replicas": 0});
+}
+
+/// The status is changed through `/status`.
+pub fn prepare_update(set: &mut Value, before: &Value) {
+    keep(set, before, "status");
+}
+
+/// Complains about the selector and the template.
+pub fn validate(set: &Value) -> Vec<FieldError> {
+    validate_selector_and_template(set)
+}
+
+/// The same for a changed set, whose selector is fixed.
+pub fn validate_update(set: &Value, before: &Value) -> Vec<FieldError> {
+    let mut causes = validate(set);
+    immutable(&set["spec"]["selector"], &before["spec"]["selector"], "spec.selector", &mut causes);
+    causes
+}

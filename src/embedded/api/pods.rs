@@ -1,0 +1,169 @@
+//! What can be done to pods besides reading and writing them: binding, eviction, logs.
+
+use http::{Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    Server,
+    body::{self, Body},
+    call::Call,
+    kubelet::{ContainerRef, Kubelet, KubeletError, LogOptions},
+    metadata::{self, text},
+    status::{GroupResource, Status},
+};
+use crate::embedded::{
+    objects::field_error::FieldError,
+    store::{WriteError, revision_of},
+};
+
+impl From<KubeletError> for Status {
+    fn from(error: KubeletError) -> Self {
+        let message = error.to_string();
+        match error {
+            KubeletError::BadRequest(_) => Self::bad_request(message),
+            KubeletError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "NotFound", message),
+            KubeletError::Internal(_) => Self::internal(&message),
+        }
+    }
+}
+
+impl Server {
+    /// The node, if there is one.
+    pub(super) fn kubelet(&self) -> Result<&dyn Kubelet, Status> {
+        let none = || Status::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "there is no node yet");
+        self.0.kubelet.get().map(AsRef::as_ref).ok_or_else(none)
+    }
+
+    /// Gives the pod in the path to a node.
+    pub(super) fn bind_pod(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let binding = body::parse(&call.headers, &call.body)?;
+        let Some(node) = binding["target"]["name"].as_str().filter(|name| !name.is_empty()) else {
+            let error = FieldError::required("target.name", "");
+            return Err(Status::invalid("", "Binding", call.name(), &[error]));
+        };
+        let conflict = |why: &str| {
+            let resource = GroupResource { group: "", resource: "pods/binding" };
+            Status::conflict(resource, call.name(), why)
+        };
+        loop {
+            let stored = self.store().get("pods", &call.key()).ok_or_else(|| call.not_found())?;
+            let meant = text(&binding, "uid");
+            if !meant.is_empty() && meant != text(&stored, "uid") {
+                return Err(conflict("Precondition failed: the pod is another one by now"));
+            }
+            if metadata::is_terminating(&stored) {
+                return Err(conflict(&format!("pod {} is being deleted, cannot be assigned to a host", call.name())));
+            }
+            if let Some(node) = stored["spec"]["nodeName"].as_str().filter(|name| !name.is_empty()) {
+                return Err(conflict(&format!("pod {} is already assigned to node {node:?}", call.name())));
+            }
+            let mut pod = stored.as_ref().clone();
+            pod["spec"]["nodeName"] = node.into();
+            set_condition(&mut pod, "PodScheduled");
+            match self.store().update("pods", call.key(), revision_of(&stored), pod) {
+                Ok(_) => return Ok(body::json(StatusCode::CREATED, &success(StatusCode::CREATED))),
+                Err(WriteError::Missing) => return Err(call.not_found()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Reads the log of a container of the pod in the path.
+    pub(super) async fn pod_log(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let pod = self.store().get("pods", &call.key()).ok_or_else(|| call.not_found())?;
+        let options = log_options(call)?;
+        let container = call.container(&pod)?;
+        if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
+            return Ok(body::text(StatusCode::OK, ""));
+        }
+        let log = self.kubelet()?.log(&container, options).await?;
+        let stopped = self.stopped();
+        let log = futures::StreamExt::map(log, |chunk| chunk.map_err(body::BoxError::from));
+        let log = futures::StreamExt::take_until(log, async move { stopped.cancelled().await });
+        Ok(body::stream("text/plain", log))
+    }
+}
+
+fn success(code: StatusCode) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code.as_u16()})
+}
+
+/// Sets a condition of a pod to true.
+fn set_condition(pod: &mut Value, kind: &str) {
+    let condition =
+        json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": metadata::now()});
+    let conditions = &mut pod["status"]["conditions"];
+    let mut list = conditions.as_array().cloned().unwrap_or_default();
+    list.retain(|other| other["type"] != kind);
+    list.push(condition);
+    *conditions = list.into();
+}
+
+fn log_options(call: &Call) -> Result<LogOptions, Status> {
+    let query = &call.query;
+    let invalid = |field: &str, value: &str, detail: &str| {
+        let error = FieldError::invalid(field, value, detail);
+        Status::invalid("", "PodLogOptions", call.name(), &[error])
+    };
+    let since_time = query
+        .value("sinceTime")
+        .map(|text| text.parse::<Timestamp>().map_err(|_| invalid("sinceTime", text, "must be a time as in RFC 3339")));
+    let since_seconds = query.number::<i64>("sinceSeconds")?;
+    if since_time.is_some() && since_seconds.is_some() {
+        let error =
+            FieldError::forbidden("sinceSeconds", "at most one of `sinceTime` or `sinceSeconds` may be specified");
+        return Err(Status::invalid("", "PodLogOptions", call.name(), &[error]));
+    }
+    if since_seconds.is_some_and(|seconds| seconds < 1) {
+        return Err(invalid("sinceSeconds", query.value("sinceSeconds").unwrap_or_default(), "must be greater than 0"));
+    }
+    if let Some(lines) = query.value("tailLines").filter(|lines| lines.starts_with('-')) {
+        return Err(invalid("tailLines", lines, "must be greater than or equal to 0"));
+    }
+    let seconds_ago = since_seconds.map(|seconds| Timestamp::now() - SignedDuration::from_secs(seconds));
+    Ok(LogOptions {
+        follow: query.flag("follow"),
+        previous: query.flag("previous"),
+        since: since_time.transpose()?.or(seconds_ago),
+        tail_lines: query.number("tailLines")?,
+        limit_bytes: query.number("limitBytes")?,
+        timestamps: query.flag("timestamps"),
+    })
+}
+
+impl Call {
+    /// The container that a request means; a pod with one container needs no name for it.
+    pub(super) fn container(&self, pod: &Value) -> Result<ContainerRef, Status> {
+        let names = |list: &str| -> Vec<String> {
+            let containers = pod["spec"][list].as_array().into_iter().flatten();
+            containers.filter_map(|container| container["name"].as_str().map(str::to_owned)).collect()
+        };
+        let (containers, inits) = (names("containers"), names("initContainers"));
+        let container = match (self.query.value("container"), containers.as_slice()) {
+            (Some(name), _) if containers.iter().chain(&inits).any(|known| known == name) => name.to_owned(),
+            (Some(name), _) => {
+                let message = format!("container {name} is not valid for pod {}", self.name());
+                return Err(Status::bad_request(message));
+            }
+            (None, [only]) if inits.is_empty() => only.clone(),
+            (None, _) => {
+                let mut message = format!(
+                    "a container name must be specified for pod {}, choose one of: [{}]",
+                    self.name(),
+                    containers.join(" ")
+                );
+                if !inits.is_empty() {
+                    message.push_str(&format!(" or one of the init containers: [{}]", inits.join(" ")));
+                }
+                return Err(Status::bad_request(message));
+            }
+        };
+        Ok(ContainerRef {
+            namespace: text(pod, "namespace").to_owned(),
+            pod: self.name().to_owned(),
+            uid: text(pod, "uid").to_owned(),
+            container,
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Who may do what: roles and bindings (`rbac.authorization.k8s.io`).
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    Server,
+    path::{ResourcePath, Verb},
+    status::{GroupResource, Status},
+};
+use crate::embedded::{
+    auth::{MASTERS, User},
+    store::Key,
+};
+
+/// Something that somebody wants to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action<'a> {
+    /// To a path that is no resource.
+    Path {
+        /// The verb: a method in lower case.
+        verb: &'a str,
+        /// The path.
+        path: &'a str,
+    },
+    /// To a resource.
+    Resource {
+        /// The verb.
+        verb: &'a str,
+        /// The API group.
+        group: &'a str,
+        /// The plural.
+        resource: &'a str,
+        /// The subresource, or nothing.
+        subresource: &'a str,
+        /// The namespace, or nothing.
+        namespace: &'a str,
+        /// The name, or nothing.
+        name: &'a str,
+    },
+}
+
+impl<'a> Action<'a> {
+    /// What a request to a resource wants to do.
+    pub fn of(verb: Verb, target: &'a ResourcePath) -> Self {
+        Self::Resource {
+            verb: verb.as_str(),
+            group: &target.group,
+            resource: &target.resource,
+            subresource: target.subresource.as_deref().unwrap_or_default(),
+            namespace: target.namespace.as_deref().unwrap_or_default(),
+            name: target.name.as_deref().unwrap_or_default(),
+        }
+    }
+
+    fn namespace(self) -> &'a str {
+        match self {
+            Self::Path { .. } => "",
+            Self::Resource { namespace, .. } => namespace,
+        }
+    }
+
+    fn allowed_by(self, rule: &Value) -> bool {
+        match self {
+            Self::Path { verb, path } => {
+                has(&rule["verbs"], verb)
+                    && texts(&rule["nonResourceURLs"]).any(|pattern| match pattern.strip_suffix('*') {
+                        Some(prefix) => path.starts_with(prefix),
+                        None => path == pattern,
+                    })
+            }
+            Self::Resource { verb, group, resource, subresource, name, .. } => {
+                let whole = match subresource {
+                    "" => Cow::Borrowed(resource),
+                    subresource => Cow::Owned(format!("{resource}/{subresource}")),
+                };
+                let any_resource = format!("*/{subresource}");
+                let matches = |pattern: &str| {
+                    pattern == "*" || pattern == whole || (!subresource.is_empty() && pattern == any_resource)
+                };
+                let names = &rule["resourceNames"];
+                has(&rule["verbs"], verb)
+                    && has(&rule["apiGroups"], group)
+                    && texts(&rule["resources"]).any(matches)
+                    && (texts(names).next().is_none() || texts(names).any(|allowed| allowed == name))
+            }
+        }
+    }
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn has(list: &Value, wanted: &str) -> bool {
+    texts(list).any(|text| text == "*" || text == wanted)
+}
+
+impl Server {
+    /// Whether a user may do something, and by which binding.
+    pub(super) fn decide(&self, user: &User, action: Action<'_>) -> Option<String> {
+        if user.is_in(MASTERS) {
+            return Some(String::new());
+        }
+        let cluster = self.store().list("clusterrolebindings.rbac.authorization.k8s.io", None).0;
+        if let Some(reason) = self.granted(user, action, &cluster, "") {
+            return Some(reason);
+        }
+        let namespace = action.namespace();
+        if namespace.is_empty() {
+            return None;
+        }
+        let own = self.store().list("rolebindings.rbac.authorization.k8s.io", Some(namespace)).0;
+        self.granted(user, action, &own, namespace)
+    }
+
+    fn granted(&self, user: &User, action: Action<'_>, bindings: &[Arc<Value>], namespace: &str) -> Option<String> {
+        bindings.iter().find_map(|binding| {
+            let subjects = binding["subjects"].as_array().into_iter().flatten();
+            let subject = subjects.into_iter().find(|subject| is_subject(subject, user, namespace))?;
+            let (kind, name) = (binding["roleRef"]["kind"].as_str()?, binding["roleRef"]["name"].as_str()?);
+            let role = match kind {
+                "ClusterRole" => self.store().get("clusterroles.rbac.authorization.k8s.io", &Key::new("", name)),
+                _ => self.store().get("roles.rbac.authorization.k8s.io", &Key::new(namespace, name)),
+            }?;
+            let mut rules = role["rules"].as_array().into_iter().flatten();
+            rules.any(|rule| action.allowed_by(rule)).then(|| reason(binding, subject, kind, name, namespace))
+        })
+    }
+
+    /// Refuses what the user may not do.
+    pub(super) fn authorize(&self, user: &User, verb: Verb, target: &ResourcePath) -> Result<(), Status> {
+        let action = Action::of(verb, target);
+        if self.decide(user, action).is_some() {
+            return Ok(());
+        }
+        let whole = match target.subresource.as_deref() {
+            Some(subresource) => format!("{}/{subresource}", target.resource),
+            None => target.resource.clone(),
+        };
+        let scope = match target.namespace.as_deref() {
+            Some(namespace) => format!("in the namespace {namespace:?}"),
+            None => "at the cluster scope".to_owned(),
+        };
+        let why = format!(
+            "User {:?} cannot {} resource {whole:?} in API group {:?} {scope}",
+            user.name,
+            verb.as_str(),
+            target.group
+        );
+        let resource = GroupResource { group: &target.group, resource: &target.resource };
+        Err(Status::forbidden(resource, target.name.as_deref().unwrap_or_default(), &why))
+    }
+
+    /// Refuses paths that the user may not see.
+    pub(super) fn authorize_path(&self, user: &User, verb: &str, path: &str) -> Result<(), Status> {
+        if self.decide(user, Action::Path { verb, path }).is_some() {
+            return Ok(());
+        }
+        let why = format!("User {:?} cannot {verb} path {path:?}", user.name);
+        Err(Status::forbidden(GroupResource { group: "", resource: "" }, "", &why))
+    }
+}
+
+fn is_subject(subject: &Value, user: &User, namespace: &str) -> bool {
+    let name = subject["name"].as_str().unwrap_or_default();
+    match subject["kind"].as_str() {
+        Some("User") => user.name == name,
+        Some("Group") => user.is_in(name),
+        Some("ServiceAccount") => {
+            let namespace = subject["namespace"].as_str().unwrap_or(namespace);
+            user.name == format!("system:serviceaccount:{namespace}:{name}")
+        }
+        _ => false,
+    }
+}
+
+/// Why something is allowed, in Kubernetes' words.
+fn reason(binding: &Value, subject: &Value, kind: &str, role: &str, namespace: &str) -> String {
+    let name = binding["metadata"]["name"].as_str().unwrap_or_default();
+    let (binding_kind, place) = match namespace {
+        "" => ("ClusterRoleBinding", name.to_owned()),
+        namespace => ("RoleBinding", format!("{name}/{namespace}")),
+    };
+    let (subject_kind, subject_name) =
+        (subject["kind"].as_str().unwrap_or_default(), subject["name"].as_str().unwrap_or_default());
+    let whom = match subject["namespace"].as_str() {
+        Some(namespace) if subject_kind == "ServiceAccount" => format!("{subject_name}/{namespace}"),
+        _ => subject_name.to_owned(),
+    };
+    format!("RBAC: allowed by {binding_kind} {place:?} of {kind} {role:?} to {subject_kind} {whom:?}")
+}

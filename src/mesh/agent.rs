@@ -1,0 +1,185 @@
+//! The program `sidecar` in the mesh: keeps the data plane supplied with an identity and a configuration.
+//!
+//! Both come from the control plane. When that is away, the sidecar goes on with what it has.
+
+mod app_health;
+mod control_plane;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use self::{
+    app_health::AppHealth,
+    control_plane::{AgentError, ControlPlane},
+};
+use super::{
+    retry::Retry,
+    svid::{Validity, wait_until},
+};
+use crate::{
+    host::{ExitStatus, Host, Output},
+    host_println,
+    sidecar::{
+        self,
+        config::{ProxyConfig, Svid},
+    },
+};
+
+/// How long a sidecar whose certificate could not be read waits before it asks for another one.
+const UNREADABLE: Duration = Duration::from_mins(1);
+
+/// Runs the program.
+pub fn program(host: Arc<dyn Host>, _arguments: Vec<String>) -> BoxFuture<'static, ExitStatus> {
+    Box::pin(async move {
+        let shutdown = host.shutdown();
+        let started = async {
+            let agent = Agent::new(host.clone())?;
+            let (svid, config) = agent.start().await;
+            Ok::<_, AgentError>((agent, svid, config))
+        };
+        let (agent, svid, config) = tokio::select! {
+            () = shutdown.cancelled() => return ExitStatus::SUCCESS,
+            started = started => match started {
+                Ok(started) => started,
+                Err(error) => {
+                    host_println!(host, Output::Stderr, "sidecar: {error}");
+                    return ExitStatus::USAGE;
+                }
+            },
+        };
+        agent.run(svid, config).await
+    })
+}
+
+/// What the loops that keep a sidecar supplied have in common.
+struct Agent {
+    host: Arc<dyn Host>,
+    control_plane: ControlPlane,
+    /// Asks for a new certificate before the old one's time.
+    renew: Notify,
+}
+
+impl Agent {
+    fn new(host: Arc<dyn Host>) -> Result<Self, AgentError> {
+        Ok(Self { control_plane: ControlPlane::new(host.clone())?, host, renew: Notify::new() })
+    }
+
+    /// Gets the first certificate and the first configuration, however long that takes.
+    async fn start(&self) -> (Svid, ProxyConfig) {
+        let svid = self.insist("a certificate", || self.control_plane.certificate()).await;
+        let config = self
+            .insist("a configuration", || async {
+                let mut connection = self.control_plane.connect(Some(&svid)).await?;
+                loop {
+                    if let Some(config) = connection.configuration(None).await? {
+                        return Ok(config);
+                    }
+                }
+            })
+            .await;
+        (svid, config)
+    }
+
+    /// Tries until it succeeds; says why not, but not again and again.
+    async fn insist<T, F: Future<Output = Result<T, AgentError>>>(&self, what: &str, ask: impl Fn() -> F) -> T {
+        let (mut retry, mut said) = (Retry::default(), String::new());
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) => self.complain(&mut said, &format!("no {what} yet: {error}")),
+            }
+            retry.wait().await;
+        }
+    }
+
+    fn complain(&self, said: &mut String, complaint: &str) {
+        if said != complaint {
+            host_println!(self.host, Output::Stderr, "sidecar: {complaint}");
+            complaint.clone_into(said);
+        }
+    }
+
+    /// Runs the data plane until the machine asks to end, and keeps it supplied.
+    async fn run(&self, svid: Svid, config: ProxyConfig) -> ExitStatus {
+        let (svids, svid) = watch::channel(Arc::new(svid));
+        let (configs, config) = watch::channel(Arc::new(config));
+        let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
+        let options = sidecar::Options { app_health: Some(app_health), ..sidecar::Options::default() };
+        let served = tokio::select! {
+            served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
+            () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
+            () = self.keep_configured(&configs, svid) => return ExitStatus::FAILURE,
+        };
+        match served {
+            Ok(()) => ExitStatus::SUCCESS,
+            Err(error) => {
+                host_println!(self.host, Output::Stderr, "sidecar: {error}");
+                ExitStatus::FAILURE
+            }
+        }
+    }
+
+    /// Renews the certificate at half of its life, or when it is asked to.
+    async fn keep_certified(&self, svids: &watch::Sender<Arc<Svid>>) {
+        loop {
+            let renewal = renewal(&svids.borrow());
+            tokio::select! {
+                () = wait_until(renewal, Timestamp::now) => {}
+                () = self.renew.notified() => {}
+            }
+            let svid = self.insist("new certificate", || self.control_plane.certificate()).await;
+            svids.send_replace(Arc::new(svid));
+        }
+    }
+
+    /// Follows the configuration, over a new connection whenever the certificate is renewed or the old one fails.
+    async fn keep_configured(&self, configs: &watch::Sender<Arc<ProxyConfig>>, mut svid: watch::Receiver<Arc<Svid>>) {
+        let (mut retry, mut said) = (Retry::default(), String::new());
+        loop {
+            let own = svid.borrow_and_update().clone();
+            let before = configs.borrow().version.clone();
+            let error = tokio::select! {
+                error = self.follow(configs, &own) => error,
+                renewed = svid.changed() => match renewed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            };
+            self.complain(&mut said, &format!("keeping configuration {before}: {error}"));
+            if self.control_plane.has_other_roots(&own) {
+                self.renew.notify_one();
+            }
+            if configs.borrow().version != before {
+                (retry, said) = (Retry::default(), String::new());
+            }
+            retry.wait().await;
+        }
+    }
+
+    /// Takes one configuration after the other over one connection, until that fails.
+    async fn follow(&self, configs: &watch::Sender<Arc<ProxyConfig>>, own: &Svid) -> AgentError {
+        let mut connection = match self.control_plane.connect(Some(own)).await {
+            Ok(connection) => connection,
+            Err(error) => return error,
+        };
+        loop {
+            let version = configs.borrow().version.clone();
+            match connection.configuration(Some(&version)).await {
+                Ok(Some(config)) => drop(configs.send_replace(Arc::new(config))),
+                Ok(None) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+/// When to renew: scattered, so that sidecars which started together do not ask together.
+fn renewal(svid: &Svid) -> Timestamp {
+    let random = uuid::Uuid::new_v4().as_u64_pair().0;
+    let chance = random as f64 / u64::MAX as f64;
+    let validity = svid.chain.first().and_then(|leaf| Validity::of(leaf).ok());
+    validity.map_or_else(|| Timestamp::now() + UNREADABLE, |validity| validity.renewal(chance))
+}

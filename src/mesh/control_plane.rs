@@ -1,0 +1,185 @@
+//! The program `control-plane`: certificates and configuration for sidecars, and the webhook that injects them.
+//!
+//! Port 15012 serves agents, 15017 the API server's webhook calls, 8080 the kubelet's readiness probe.
+
+pub mod api_client;
+pub mod certificates;
+pub mod configuration;
+mod ready;
+mod root;
+mod serve;
+mod server_certificate;
+pub mod status;
+pub mod trust;
+mod webhook;
+mod world;
+
+use std::{io, sync::Arc};
+
+use futures::future::BoxFuture;
+use tokio::task::{JoinError, JoinSet};
+
+use self::{
+    certificates::Signer,
+    ready::{Condition, Readiness},
+    server_certificate::{ServerCertificate, ServerCertificateError},
+};
+use super::{
+    ca::CertificateAuthority,
+    distribute::Distributor,
+    inject,
+    install::{CONTROL_PLANE, ROOT_NAMESPACE},
+    snapshot::Settings,
+};
+use crate::{
+    host::{ExitStatus, Host, Output},
+    host_println,
+};
+
+/// Where agents ask for certificates and configuration.
+pub const AGENT_PORT: u16 = 15012;
+/// Where the API server calls the webhook.
+const WEBHOOK_PORT: u16 = 15017;
+/// Where the kubelet asks whether we are ready.
+const READY_PORT: u16 = 8080;
+
+/// Why the control plane cannot work.
+#[derive(Debug, thiserror::Error)]
+enum ControlPlaneError {
+    #[error("{0}")]
+    ApiClient(api_client::ApiClientError),
+    #[error("a part of it ended")]
+    Ended,
+    #[error("the environment variable SIDECAR_IMAGE is not set")]
+    NoImage,
+    #[error("{0}")]
+    Root(root::RootError),
+    #[error("{0}")]
+    Serve(io::Error),
+    #[error("its own certificate: {0}")]
+    ServerCertificate(ServerCertificateError),
+    #[error("a part of it failed: {0}")]
+    Task(JoinError),
+}
+
+/// Runs the program.
+pub fn program(host: Arc<dyn Host>, _arguments: Vec<String>) -> BoxFuture<'static, ExitStatus> {
+    Box::pin(async move {
+        let shutdown = host.shutdown();
+        tokio::select! {
+            () = shutdown.cancelled() => ExitStatus::SUCCESS,
+            error = run(&host) => {
+                host_println!(host, Output::Stderr, "control-plane: {error}");
+                ExitStatus::FAILURE
+            }
+        }
+    })
+}
+
+/// Works until something fails for good.
+async fn run(host: &Arc<dyn Host>) -> ControlPlaneError {
+    let mut parts = match start(host).await {
+        Ok(parts) => parts,
+        Err(error) => return error,
+    };
+    match parts.join_next().await {
+        Some(Ok(Err(error))) => ControlPlaneError::Serve(error),
+        Some(Err(error)) => ControlPlaneError::Task(error),
+        Some(Ok(Ok(()))) | None => ControlPlaneError::Ended,
+    }
+}
+
+/// Starts all parts, each a task; none of them ends as long as it can work.
+async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<io::Result<()>>, ControlPlaneError> {
+    let mut settings = Settings { root_namespace: ROOT_NAMESPACE.to_owned(), ..Settings::default() };
+    if let Some(trust_domain) = host.env("TRUST_DOMAIN") {
+        settings.trust_domain = trust_domain;
+    }
+    let image = host.env("SIDECAR_IMAGE").ok_or(ControlPlaneError::NoImage)?;
+    let client = api_client::client(host).map_err(ControlPlaneError::ApiClient)?;
+    let authority = root::take_up(client.clone(), &settings.trust_domain).await.map_err(ControlPlaneError::Root)?;
+    let plane = ControlPlane {
+        host: host.clone(),
+        client,
+        image,
+        settings,
+        authority: Arc::new(authority),
+        distributor: Arc::default(),
+        readiness: Readiness::default(),
+    };
+    let mut parts = JoinSet::new();
+    plane.start_servers(&mut parts).await?;
+    plane.start_watchers(&mut parts);
+    host_println!(*host, Output::Stdout, "the control plane of trust domain {} is up", plane.settings.trust_domain);
+    Ok(parts)
+}
+
+/// What its parts have in common.
+struct ControlPlane {
+    host: Arc<dyn Host>,
+    client: kube::Client,
+    image: String,
+    settings: Settings,
+    authority: Arc<CertificateAuthority>,
+    distributor: Arc<Distributor>,
+    readiness: Readiness,
+}
+
+impl ControlPlane {
+    async fn start_servers(&self, parts: &mut JoinSet<io::Result<()>>) -> Result<(), ControlPlaneError> {
+        let certificate = ServerCertificate::new(self.authority.clone(), names(&self.settings.cluster_domain))
+            .map_err(ControlPlaneError::ServerCertificate)?;
+        let tls = certificate.server_config().map_err(ControlPlaneError::ServerCertificate)?;
+        let signer = Signer {
+            authority: self.authority.clone(),
+            client: self.client.clone(),
+            trust_domain: self.settings.trust_domain.clone(),
+        };
+        let injection = inject::Settings {
+            image: self.image.clone(),
+            control_plane: format!("{CONTROL_PLANE}.{ROOT_NAMESPACE}.svc:{AGENT_PORT}"),
+            trust_domain: self.settings.trust_domain.clone(),
+        };
+        let agents = certificates::router(signer).merge(configuration::router(self.distributor.clone()));
+        let servers = [
+            (AGENT_PORT, Some(tls.clone()), agents),
+            (WEBHOOK_PORT, Some(tls), webhook::router(injection)),
+            (READY_PORT, None, ready::router(self.readiness.clone())),
+        ];
+        for (port, tls, router) in servers {
+            let listener = serve::listen(&self.host, port).await.map_err(ControlPlaneError::Serve)?;
+            parts.spawn(serve::serve(listener, tls, router));
+        }
+        parts.spawn(endless(certificate.keep_fresh(self.host.clone())));
+        Ok(())
+    }
+
+    fn start_watchers(&self, parts: &mut JoinSet<io::Result<()>>) {
+        let (host, client) = (&self.host, &self.client);
+        let root = self.authority.root_pem().to_owned();
+        let met = |condition| {
+            let readiness = self.readiness.clone();
+            move || readiness.meet(condition)
+        };
+        let [namespaces, webhook] = [Condition::Namespaces, Condition::Webhook].map(met);
+        let (settings, distributor) = (self.settings.clone(), self.distributor.clone());
+        let status = distributor.status();
+        parts.spawn(endless(trust::in_namespaces(host.clone(), client.clone(), root.clone(), namespaces)));
+        parts.spawn(endless(trust::in_webhook(host.clone(), client.clone(), root, webhook)));
+        parts.spawn(endless(status::publish(host.clone(), client.clone(), status)));
+        let synced = met(Condition::World);
+        parts.spawn(endless(world::watch(host.clone(), client.clone(), settings, distributor, synced)));
+    }
+}
+
+/// A part that has no way to fail.
+async fn endless(part: impl Future<Output = ()>) -> io::Result<()> {
+    part.await;
+    Ok(())
+}
+
+/// The names by which the control plane is called.
+fn names(cluster_domain: &str) -> Vec<String> {
+    let short = format!("{CONTROL_PLANE}.{ROOT_NAMESPACE}");
+    vec![format!("{short}.svc"), format!("{short}.svc.{cluster_domain}"), short]
+}

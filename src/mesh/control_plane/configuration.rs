@@ -1,0 +1,73 @@
+//! `GET /v1/config?pod=NAMESPACE/NAME&acknowledged=VERSION`: a proxy's newest configuration, as soon as it is another one.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{Query, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+
+use super::serve::Peer;
+use crate::mesh::distribute::{Distributor, NotAPodName, NotYours, Question};
+
+/// How long a question may wait for an answer; the proxy then asks again, and both know that the other is there.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(50);
+
+/// What a proxy asks.
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    pod: String,
+    acknowledged: Option<String>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("show a certificate of the mesh")]
+    NoCertificate,
+    #[error("{0}")]
+    NotYours(NotYours),
+    #[error("{0}")]
+    Pod(NotAPodName),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::NoCertificate => StatusCode::UNAUTHORIZED,
+            Self::NotYours(_) => StatusCode::FORBIDDEN,
+            Self::Pod(_) => StatusCode::BAD_REQUEST,
+        };
+        (status, format!("{self}\n")).into_response()
+    }
+}
+
+/// The routes.
+pub fn router(distributor: Arc<Distributor>) -> Router {
+    Router::new().route("/v1/config", get(configuration)).with_state(distributor)
+}
+
+async fn configuration(
+    State(distributor): State<Arc<Distributor>>,
+    Extension(peer): Extension<Option<Peer>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, Refusal> {
+    let peer = peer.ok_or(Refusal::NoCertificate)?;
+    let question = Question {
+        pod: parameters.pod.parse().map_err(Refusal::Pod)?,
+        id: peer.id,
+        certificate_expires: peer.expires,
+        acknowledged: parameters.acknowledged.filter(|version| !version.is_empty()),
+    };
+    match tokio::time::timeout(LONGEST_WAIT, distributor.next(&question)).await {
+        Ok(answer) => {
+            let body = answer.map_err(Refusal::NotYours)?.body;
+            Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+        }
+        Err(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}

@@ -1,0 +1,169 @@
+//! YAML with positions, so that every message about a manifest can say where.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Spanned;
+
+use crate::mesh::validate::{Path, Segment};
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The value.
+    pub data: Data,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column, from 1.
+    pub column: u64,
+}
+
+/// A value of YAML, as far as Kubernetes uses it.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order it was written; keys that are no text are taken as they are written.
+    Map(Vec<(Node, Node)>),
+    /// Anything else.
+    Scalar(Value),
+}
+
+/// A text that is not YAML.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{line}:{column}: {message}")]
+pub struct YamlError {
+    /// The line, from 1; 0 if it is not known.
+    pub line: u64,
+    /// The column, from 1; 0 if it is not known.
+    pub column: u64,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Parses all documents of a text; empty documents are left out.
+///
+/// # Errors
+/// [`YamlError`] if it is not YAML, or has the same key twice.
+pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+    let documents: Vec<Spanned<Data>> = serde_saphyr::from_multiple(text).map_err(|error| {
+        let place = error.location();
+        let at = |number: Option<u64>| number.unwrap_or_default();
+        YamlError {
+            line: at(place.as_ref().map(serde_saphyr::Location::line)),
+            column: at(place.as_ref().map(serde_saphyr::Location::column)),
+            message: first_line(&error.without_snippet().to_string()),
+        }
+    })?;
+    Ok(documents.into_iter().map(Node::from).filter(|node| !matches!(node.data, Data::Scalar(Value::Null))).collect())
+}
+
+/// The message without its excerpt and its place, which are shown in our own way.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.rsplit_once(" at line ").map_or(line, |(message, _)| message).to_owned()
+}
+
+impl From<Spanned<Data>> for Node {
+    fn from(spanned: Spanned<Data>) -> Self {
+        Self { data: spanned.value, line: spanned.referenced.line(), column: spanned.referenced.column() }
+    }
+}
+
+impl Node {
+    /// The value without its positions.
+    pub fn to_value(&self) -> Value {
+        match &self.data {
+            Data::List(items) => Value::Array(items.iter().map(Self::to_value).collect()),
+            Data::Map(entries) => {
+                let entries = entries.iter().map(|(key, value)| (key.to_key(), value.to_value()));
+                Value::Object(entries.collect::<Map<_, _>>())
+            }
+            Data::Scalar(value) => value.clone(),
+        }
+    }
+
+    /// The deepest node on a path that is there: the place of a missing field is that of the object that lacks it.
+    pub fn nearest(&self, path: &Path) -> &Self {
+        let mut node = self;
+        for segment in &path.0 {
+            let next = match (&node.data, segment) {
+                (Data::List(items), Segment::Index(index)) => items.get(*index),
+                (Data::Map(entries), Segment::Key(key)) => {
+                    entries.iter().find(|(name, _)| name.to_key() == *key).map(|(_, value)| value)
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node
+    }
+
+    fn to_key(&self) -> String {
+        match &self.data {
+            Data::Scalar(Value::String(text)) => text.clone(),
+            Data::Scalar(Value::Null) => String::new(),
+            Data::Scalar(other) => other.to_string(),
+            Data::List(_) | Data::Map(_) => String::new(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Data;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Data, E> {
+                Ok(Data::Scalar(Value::Bool(value)))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Data, E> {
+                Ok(Data::Scalar(value.into()))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Data, E> {
+                Ok(Data::Scalar(value.into()))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Data, E> {
+                Ok(Data::Scalar(Number::from_f64(value).map_or(Value::Null, Value::Number)))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Data, E> {
+                Ok(Data::Scalar(value.into()))
+            }
+            fn visit_unit<E>(self) -> Result<Data, E> {
+                Ok(Data::Scalar(Value::Null))
+            }
+            fn visit_none<E>(self) -> Result<Data, E> {
+                Ok(Data::Scalar(Value::Null))
+            }
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data, D::Error> {
+                Data::deserialize(deserializer)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Data, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element::<Spanned<Data>>()? {
+                    list.push(item.into());
+                }
+                Ok(Data::List(list))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Data, A::Error> {
+                let mut map = Vec::new();
+                while let Some((key, value)) = entries.next_entry::<Spanned<Data>, Spanned<Data>>()? {
+                    map.push((key.into(), value.into()));
+                }
+                Ok(Data::Map(map))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}

@@ -1,0 +1,123 @@
+//! Whether something holds for a text, or for a place in a document.
+
+use serde_json::Value;
+
+use super::result::Line;
+use crate::lab::check::{Assertion, Test};
+
+/// How much of a text is shown.
+const SHOWN: usize = 160;
+
+/// Tests a text; with a JSON pointer, what stands there in the document that the text is.
+pub fn of_text(subject: &str, text: &str, assertion: &Assertion) -> Line {
+    match &assertion.json {
+        None => line(subject, &Value::from(text), assertion),
+        Some(pointer) => match serde_json::from_str::<Value>(text) {
+            Ok(document) => of_document(subject, &document, assertion),
+            Err(_) => Line::new(format!("{subject} {pointer}"), expected(assertion), "no JSON", false),
+        },
+    }
+}
+
+/// Tests a document, or what stands at a JSON pointer in it.
+pub fn of_document(subject: &str, document: &Value, assertion: &Assertion) -> Line {
+    let found = match &assertion.json {
+        Some(pointer) => document.pointer(pointer),
+        None => Some(document),
+    };
+    line(&subject_of(subject, assertion), found.unwrap_or(&Value::Null), assertion)
+}
+
+/// Whether it holds for a text; the cheap way for many lines.
+pub fn holds_for_text(text: &str, assertion: &Assertion) -> bool {
+    match &assertion.json {
+        None => holds(&Value::from(text), &assertion.test),
+        Some(pointer) => serde_json::from_str::<Value>(text)
+            .is_ok_and(|document| holds(document.pointer(pointer).unwrap_or(&Value::Null), &assertion.test)),
+    }
+}
+
+/// What must hold, in words.
+pub fn expected(assertion: &Assertion) -> String {
+    match &assertion.test.value {
+        Test::Absent => "nothing".to_owned(),
+        Test::Contains(part) => format!("contains {part:?}"),
+        Test::Equals(value) => format!("equals {value}"),
+        Test::Matches(pattern) => format!("matches /{pattern}/"),
+    }
+}
+
+fn line(subject: &str, found: &Value, assertion: &Assertion) -> Line {
+    Line::new(subject, expected(assertion), shown(found), holds(found, &assertion.test))
+}
+
+fn subject_of(subject: &str, assertion: &Assertion) -> String {
+    match &assertion.json {
+        Some(pointer) => format!("{subject} {pointer}"),
+        None => subject.to_owned(),
+    }
+}
+
+fn holds(found: &Value, test: &Test) -> bool {
+    match (test, found) {
+        (Test::Absent, Value::Null) => true,
+        (Test::Absent, Value::Array(values)) => values.is_empty(),
+        (Test::Absent, _) => false,
+        (Test::Equals(value), found) if value == found => true,
+        (test, Value::Array(values)) => values.iter().any(|value| holds(value, test)),
+        (Test::Contains(part), found) => text(found).is_some_and(|text| text.contains(part.as_str())),
+        (Test::Matches(pattern), found) => text(found).is_some_and(|text| pattern.is_match(&text)),
+        (Test::Equals(_), _) => false,
+    }
+}
+
+/// A value as a text; a document is its JSON.
+fn text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.as_str().into()),
+        other => Some(other.to_string().into()),
+    }
+}
+
+/// What is there, at most [`SHOWN`] characters of it.
+fn shown(value: &Value) -> String {
+    let Some(text) = text(value) else { return "nothing".to_owned() };
+    let text = text.trim();
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start}...")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::lab::position::Located;
+
+    fn assertion(json: Option<&str>, test: Test) -> Assertion {
+        Assertion { json: json.map(str::to_owned), test: Located { value: test, at: Default::default() } }
+    }
+
+    #[test]
+    fn a_list_passes_if_one_of_it_does() {
+        let header = |test| assertion(Some("/headers/X"), test);
+        let body = json!({"headers": {"X": ["a=1", "URI=spiffe://b"]}}).to_string();
+        assert!(holds_for_text(&body, &header(Test::Contains("URI=".to_owned()))));
+        assert!(holds_for_text(&body, &header(Test::Equals(json!("a=1")))));
+        assert!(holds_for_text(&body, &header(Test::Matches(regex::Regex::new("^URI=spiffe://.$").unwrap()))));
+        assert!(!holds_for_text(&body, &header(Test::Absent)));
+        assert!(holds_for_text(&body, &assertion(Some("/headers/Y"), Test::Absent)));
+    }
+
+    #[test]
+    fn a_line_says_what_is_there_instead() {
+        let line = of_text("body", "{\"a\": 7}", &assertion(Some("/a"), Test::Equals(json!(8))));
+        assert_eq!((line.subject.as_str(), line.expected.as_str(), line.seen.as_str()), ("body /a", "equals 8", "7"));
+        let line = of_text("body", "<html>", &assertion(Some("/a"), Test::Absent));
+        assert_eq!((line.seen.as_str(), line.outcome), ("no JSON", super::super::judge::Outcome::Fail));
+    }
+}

@@ -1,0 +1,135 @@
+//! The other end's word: what sidecars wrote about a request.
+
+use std::{net::IpAddr, pin::pin, time::Duration};
+
+use futures::{
+    StreamExt,
+    future::join_all,
+    stream::{self, BoxStream},
+};
+use tokio::time::Instant;
+
+use crate::{
+    cluster::{Cluster, exec::ContainerRef},
+    sidecar::access_log::{AccessLog, Direction},
+};
+
+/// How long a sidecar may take to write about what its client has seen already.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a line about one request, or one connection, is recognised.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sought {
+    /// At which end.
+    pub direction: Direction,
+    /// The request's `x-request-id`.
+    pub id: String,
+    /// Addresses that the caller may appear under; for connections that carried no readable request.
+    pub source: Vec<IpAddr>,
+    /// The caller's port.
+    pub port: Option<u16>,
+}
+
+impl Sought {
+    /// Whether `line` is about what is sought.
+    fn is(&self, line: &AccessLog) -> bool {
+        if line.direction != self.direction {
+            return false;
+        }
+        match line.request.as_ref().and_then(|request| request.id.as_ref()) {
+            Some(id) => *id == self.id,
+            None => Some(line.source.port()) == self.port && self.source.contains(&line.source.ip()),
+        }
+    }
+}
+
+/// Reads the logs of `sidecars` from `began` on, until they say something about everything that is sought.
+///
+/// Answers in the order of `sought`. A sidecar that cannot be read, or says nothing in time, leaves `None`.
+pub async fn witness(
+    cluster: &Cluster,
+    sidecars: &[ContainerRef],
+    sought: &[Sought],
+    began: Instant,
+) -> Vec<Option<AccessLog>> {
+    let mut found: Vec<Option<AccessLog>> = vec![None; sought.len()];
+    if sought.is_empty() || sidecars.is_empty() {
+        return found;
+    }
+    let past = began.elapsed();
+    let opened = join_all(sidecars.iter().map(|sidecar| cluster.follow(sidecar, past))).await;
+    let streams = opened.into_iter().filter_map(Result::ok).map(StreamExt::boxed);
+    let mut lines: BoxStream<'_, String> = stream::select_all(streams).boxed();
+    let mut enough = pin!(tokio::time::sleep(PATIENCE));
+    while found.iter().any(Option::is_none) {
+        let line = tokio::select! {
+            line = lines.next() => line,
+            () = &mut enough => None,
+        };
+        let Some(line) = line else { break };
+        let Ok(line) = serde_json::from_str::<AccessLog>(&line) else { continue };
+        if let Some(place) = sought.iter().position(|sought| sought.is(&line)) {
+            found[place] = Some(line);
+        }
+    }
+    found
+}
+
+/// One line for a person.
+pub fn told(line: &AccessLog) -> String {
+    let transport = match line.transport {
+        crate::sidecar::access_log::Transport::Mtls => "mutual TLS",
+        crate::sidecar::access_log::Transport::Plaintext => "plaintext",
+        crate::sidecar::access_log::Transport::Tls => "TLS",
+    };
+    let mut parts = vec![match line.direction {
+        Direction::Inbound => format!("inbound from {} in {transport}", line.source),
+        Direction::Outbound => {
+            format!("outbound to {} in {transport}", line.host.clone().unwrap_or_else(|| line.destination.to_string()))
+        }
+    }];
+    parts.extend(line.peer.as_ref().map(|peer| format!("peer {peer}")));
+    parts.extend(line.mode.map(|mode| format!("port is {mode}")));
+    parts.extend(line.status.map(|status| format!("status {status}")));
+    parts.extend(Some(line.flags.clone()).filter(|flags| !flags.is_empty()).map(|flags| format!("flags {flags}")));
+    parts.extend(line.cause.clone());
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(id: Option<&str>) -> AccessLog {
+        let request = id.map(
+            |id| json!({"method": "GET", "path": "/", "version": "HTTP/1.1", "authority": "httpbin.foo", "id": id}),
+        );
+        serde_json::from_value(json!({
+            "time": "2026-01-01T00:00:00Z", "direction": "inbound", "source": "10.244.0.9:41000",
+            "destination": "10.244.0.4:80", "mode": "STRICT", "transport": "plaintext", "request": request, "flags": "",
+            "cause": "the port only takes mutual TLS", "bytesReceived": 0, "bytesSent": 0, "durationMs": 1,
+        }))
+        .unwrap()
+    }
+
+    fn sought() -> Sought {
+        let source = vec!["10.244.0.9".parse().unwrap()];
+        Sought { direction: Direction::Inbound, id: "a".to_owned(), source, port: Some(41000) }
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_id_and_a_connection_by_its_source() {
+        assert!(sought().is(&line(Some("a"))));
+        assert!(!sought().is(&line(Some("b"))), "another request from the same port");
+        assert!(sought().is(&line(None)));
+        assert!(!Sought { port: Some(41001), ..sought() }.is(&line(None)));
+        assert!(!Sought { direction: Direction::Outbound, ..sought() }.is(&line(Some("a"))));
+    }
+
+    #[test]
+    fn a_line_reads_as_a_sentence() {
+        insta::assert_snapshot!(told(&line(None)), @"inbound from 10.244.0.9:41000 in plaintext, port is STRICT, the port only takes mutual TLS");
+    }
+}

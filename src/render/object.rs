@@ -1,0 +1,108 @@
+//! A Kubernetes object that a template rendered.
+
+use serde_json::Value;
+
+const NAME: &str = "metadata.name";
+
+/// Whether `text` is a DNS label (RFC 1123), as namespaces and Services are named.
+pub fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// Whether objects can have this name: labels with dots between them. RBAC also allows colons (`system:node`).
+fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split(['.', ':']).all(is_label)
+}
+
+/// A Kubernetes object; `apiVersion`, `kind` and `metadata.name` are known to be there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object(Value);
+
+/// The value has not the shape of a Kubernetes object.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotAnObject {
+    /// It is a text, a list, ...
+    #[error("a Kubernetes object is a mapping, this is {0}")]
+    NoMapping(&'static str),
+    /// A field that every object has is not there, or is not a text.
+    #[error("the object has no `{0}`")]
+    Missing(&'static str),
+    /// A name that Kubernetes would refuse, or that would lead to another URL.
+    #[error("`{0}` is not possible as `{1}`: lower case letters, digits, `-`{dots}", dots = if *.1 == NAME { " and `.`" } else { "" })]
+    Name(String, &'static str),
+}
+
+impl Object {
+    /// Checks what every object must have.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn new(value: Value) -> Result<Self, NotAnObject> {
+        if !value.is_object() {
+            return Err(NotAnObject::NoMapping(shape(&value)));
+        }
+        for (pointer, field) in [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")]
+        {
+            if value.pointer(pointer).and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(NotAnObject::Missing(field));
+            }
+        }
+        let object = Self(value);
+        if !is_name(object.name()) {
+            return Err(NotAnObject::Name(object.name().to_owned(), NAME));
+        }
+        match object.namespace() {
+            Some(namespace) if !is_label(namespace) => {
+                Err(NotAnObject::Name(namespace.to_owned(), "metadata.namespace"))
+            }
+            _ => Ok(object),
+        }
+    }
+
+    /// `security.istio.io/v1`.
+    pub fn api_version(&self) -> &str {
+        self.text("/apiVersion")
+    }
+
+    /// `PeerAuthentication`.
+    pub fn kind(&self) -> &str {
+        self.text("/kind")
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
+    /// `metadata.namespace`, if it is there.
+    pub fn namespace(&self) -> Option<&str> {
+        self.0.pointer("/metadata/namespace").and_then(Value::as_str)
+    }
+
+    /// The whole object.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Gives the whole object away.
+    pub fn into_value(self) -> Value {
+        self.0
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// What a value is, in a reader's words.
+pub(crate) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}

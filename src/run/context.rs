@@ -1,0 +1,42 @@
+//! What every part of a run needs.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::event::{Event, Events};
+use crate::{
+    cluster::{Cluster, Patience},
+    lab::model::Lab,
+    probe::ask::Prober,
+};
+
+/// A lab on its cluster.
+pub struct Context<'a> {
+    /// The lab.
+    pub lab: &'a Lab,
+    /// The cluster, with what the run has created on it.
+    pub cluster: Cluster,
+    /// Where events go.
+    pub events: Events,
+    /// The trust domain of the mesh.
+    pub trust_domain: String,
+    /// How long each part may wait.
+    pub deadline: Duration,
+}
+
+impl Context<'_> {
+    /// A wait that begins now and tells what is missing.
+    pub fn patience(&self) -> Patience {
+        let events = self.events.clone();
+        Patience::telling(self.deadline, move |text| events.emit(Event::Waiting { text: text.to_owned() }))
+    }
+
+    /// Somebody to ask the lab's questions.
+    pub fn prober(&self) -> Prober<'_> {
+        Prober { cluster: &self.cluster, workloads: &self.lab.workloads, trust_domain: &self.trust_domain }
+    }
+
+    /// The namespaces in which the lab's participants live.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        self.lab.workloads.values().map(|workload| workload.namespace.clone()).collect()
+    }
+}

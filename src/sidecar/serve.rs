@@ -1,0 +1,179 @@
+//! Accepts connections until the machine asks to end, then drains.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    admin::{Admin, AppHealth},
+    config::{ProxyConfig, Svid},
+    engine::Engine,
+    inbound::{self, Application, TO_APPLICATION},
+    outbound,
+    tasks::{Owner, Tasks},
+    telemetry::Telemetry,
+    tls::TlsError,
+};
+use crate::host::{Accepted, Host, Listener};
+
+/// How a sidecar runs. The ports are Istio's.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where redirected outbound connections arrive.
+    pub outbound: SocketAddr,
+    /// Where redirected inbound connections arrive.
+    pub inbound: SocketAddr,
+    /// Where metrics are read.
+    pub telemetry: SocketAddr,
+    /// Where readiness is asked.
+    pub readiness: SocketAddr,
+    /// Whether every request and connection is written to standard output.
+    pub access_log: bool,
+    /// Who answers the kubelet's probes of the application on the telemetry port, if anybody does.
+    pub app_health: Option<Arc<dyn AppHealth>>,
+    /// How long connections may go on after the machine has asked to end; Istio's `terminationDrainDuration`.
+    pub drain: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        Self {
+            outbound: any(15001),
+            inbound: any(15006),
+            telemetry: any(15020),
+            readiness: any(15021),
+            access_log: true,
+            app_health: None,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a sidecar cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener is not to be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Runs a sidecar until the machine asks to end. Dropping the future ends it at once.
+///
+/// It is ready, and says so, as soon as it listens: `config` and `svid` always hold a value. What is sent to
+/// either later holds for every connection that is accepted and every request that arrives after it was sent.
+///
+/// # Errors
+/// If a port is taken or the certificate cannot be used.
+pub async fn serve(
+    host: Arc<dyn Host>,
+    options: Options,
+    config: watch::Receiver<Arc<ProxyConfig>>,
+    svid: watch::Receiver<Arc<Svid>>,
+) -> Result<(), ServeError> {
+    let (tasks, owner) = Tasks::new();
+    let telemetry = Arc::new(Telemetry::default());
+    let engine = Engine::new(host.clone(), options.access_log, tasks, telemetry.clone(), config, svid)?;
+    let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone(), app_health: options.app_health };
+    let roles = [
+        (options.outbound, Role::Outbound),
+        (options.inbound, Role::Inbound),
+        (options.telemetry, Role::Admin(admin.clone())),
+        (options.readiness, Role::Admin(admin)),
+    ];
+    let mut listeners = Vec::new();
+    for (address, role) in roles {
+        let listener = host.listen(address).await.map_err(|error| ServeError::Listen { address, error })?;
+        listeners.push((listener, role));
+    }
+    run(Arc::new(engine), owner, listeners, options.drain).await;
+    Ok(())
+}
+
+/// What a listener's connections are.
+#[derive(Clone, Debug)]
+pub(crate) enum Role {
+    /// Questions about the sidecar.
+    Admin(Admin),
+    /// Redirected connections to the application, wherever they were going.
+    Inbound,
+    /// Connections to this application. `port` is what the configuration calls it.
+    InboundTo {
+        /// The application.
+        address: SocketAddr,
+        /// Its key in the configuration.
+        port: u16,
+    },
+    /// Redirected connections of the application, wherever they were going.
+    Outbound,
+    /// Connections to this Service port.
+    OutboundTo {
+        /// The Service's name in the configuration.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+}
+
+/// Serves these listeners until the machine asks to end, then waits for the open connections, `drain` at most.
+pub(crate) async fn run(engine: Arc<Engine>, owner: Owner, listeners: Vec<(Listener, Role)>, drain: Duration) {
+    let open = TaskTracker::new();
+    let accepting = listeners.into_iter().map(|(listener, role)| accept(&engine, &open, listener, role));
+    join_all(accepting).await;
+    open.close();
+    // Whoever is still there after it has had its time.
+    let _ = timeout(drain, open.wait()).await;
+    drop(owner);
+}
+
+async fn accept(engine: &Arc<Engine>, open: &TaskTracker, listener: Listener, role: Role) {
+    /// A short rest when the machine runs out of something (file descriptors): accepting again at once would spin.
+    const REST: Duration = Duration::from_millis(50);
+    let own_port = listener.local_addr().port();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = engine.draining.cancelled() => return,
+        };
+        match accepted {
+            Ok(accepted) => {
+                let served = serve_one(engine.clone(), accepted, role.clone(), own_port);
+                engine.tasks.spawn(open.track_future(served));
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => sleep(REST).await,
+        }
+    }
+}
+
+async fn serve_one(engine: Arc<Engine>, accepted: Accepted, role: Role, own_port: u16) {
+    // Somebody who dials our own port was not redirected: forwarding would come back to us.
+    let was_redirected = accepted.orig_dst.port() != own_port;
+    match role {
+        Role::Admin(admin) => admin.serve(accepted.stream).await,
+        Role::Inbound if was_redirected => {
+            let address = accepted.orig_dst;
+            let application = Application { address, source: Some(TO_APPLICATION), port: address.port() };
+            inbound::serve(engine, accepted, application).await;
+        }
+        Role::InboundTo { address, port } => {
+            inbound::serve(engine, accepted, Application { address, source: None, port }).await;
+        }
+        Role::Outbound if was_redirected => outbound::serve(engine, accepted).await,
+        Role::OutboundTo { host, port } => outbound::serve_service(engine, accepted, &host, port).await,
+        Role::Inbound | Role::Outbound => {}
+    }
+}

@@ -1,0 +1,194 @@
+//! Who is let in, and whom we talk to: certificate verification by SPIFFE identity in place of DNS names.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_cert_signed_by_trust_anchor, verify_server_name,
+    },
+    crypto::{verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::{
+        ParsedCertificate, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
+};
+
+use super::{Peer, TlsError, provider};
+
+/// A chain that verifies, but belongs to somebody else.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum WrongPeer {
+    /// The client is of a trust domain that we do not know.
+    #[error("{} is not of a trusted domain ({})", who(.presented), .trusted.join(", "))]
+    ForeignTrustDomain {
+        /// The URI names of its certificate.
+        presented: Vec<String>,
+        /// Ours.
+        trusted: Vec<String>,
+    },
+    /// The server is not who it should be.
+    #[error("{} is none of the expected {}", who(.presented), .expected.join(", "))]
+    NotExpected {
+        /// The names in its certificate.
+        presented: Vec<String>,
+        /// Whom the service may run as.
+        expected: Vec<String>,
+    },
+}
+
+fn who(names: &[String]) -> String {
+    if names.is_empty() { "a certificate without names".to_owned() } else { names.join(", ") }
+}
+
+impl WrongPeer {
+    /// rustls answers `Other` with the alert `certificate_unknown`, as Envoy does.
+    fn into_error(self) -> Error {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(self))))
+    }
+}
+
+/// Lets in clients whose chain ends at a root of the mesh and whose identity is of a trusted domain.
+pub struct MeshClients {
+    chain: Arc<dyn ClientCertVerifier>,
+    trust_domains: Vec<String>,
+}
+
+impl MeshClients {
+    /// # Errors
+    /// If there are no roots.
+    pub fn new(roots: Arc<RootCertStore>, trust_domains: &[String]) -> Result<Self, TlsError> {
+        let builder = WebPkiClientVerifier::builder_with_provider(roots, provider().clone());
+        // Workloads have one certificate: naming the roots would only make the handshake longer.
+        Ok(Self { chain: builder.clear_root_hint_subjects().build()?, trust_domains: trust_domains.to_vec() })
+    }
+
+    fn trusts(&self, uri: &str) -> bool {
+        let rest = uri.strip_prefix("spiffe://").unwrap_or_default();
+        self.trust_domains.iter().any(|domain| rest.strip_prefix(domain.as_str()).is_some_and(|id| id.starts_with('/')))
+    }
+}
+
+impl fmt::Debug for MeshClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeshClients").field("trust_domains", &self.trust_domains).finish_non_exhaustive()
+    }
+}
+
+impl ClientCertVerifier for MeshClients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.chain.verify_client_cert(certificate, intermediates, now)?;
+        let presented = Peer::new(certificate).uris;
+        if presented.iter().any(|uri| self.trusts(uri)) {
+            return Ok(verified);
+        }
+        Err(WrongPeer::ForeignTrustDomain { presented, trusted: self.trust_domains.clone() }.into_error())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// Which names a server's certificate must have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ServerNames {
+    /// Any name: no account of the service is known.
+    Any,
+    /// One of these, exactly.
+    OneOf(Vec<String>),
+    /// The name that the connection is made to, as on the web.
+    ServerName,
+}
+
+/// Accepts servers whose chain ends at one of the roots and who have an expected name.
+#[derive(Debug)]
+pub struct ExpectedServer {
+    roots: Arc<RootCertStore>,
+    names: ServerNames,
+}
+
+impl ExpectedServer {
+    /// Expects `names` under `roots`.
+    pub fn new(roots: Arc<RootCertStore>, names: ServerNames) -> Self {
+        Self { roots, names }
+    }
+}
+
+impl ServerCertVerifier for ExpectedServer {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let algorithms = provider().signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
+        match &self.names {
+            ServerNames::Any => {}
+            ServerNames::ServerName => verify_server_name(&parsed, server_name)?,
+            ServerNames::OneOf(expected) => {
+                let peer = Peer::new(certificate);
+                let presented: Vec<String> = peer.uris.into_iter().chain(peer.dns).collect();
+                if !presented.iter().any(|name| expected.contains(name)) {
+                    return Err(WrongPeer::NotExpected { presented, expected: expected.clone() }.into_error());
+                }
+            }
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
