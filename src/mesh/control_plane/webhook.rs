@@ -1,4 +1,5 @@
-//! The admission webhook: the API server shows each new pod, and gets back what to change.
+//! The admission webhooks: the API server shows each new pod, and gets back what to change; it shows each mesh
+//! resource, and gets back whether it is one.
 
 use std::sync::Arc;
 
@@ -12,7 +13,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::mesh::inject::{self, Decision, NamespaceWish, Settings};
+use crate::mesh::{
+    inject::{self, Decision, NamespaceWish, Settings},
+    resources::Kind,
+    validate,
+};
 
 /// What the API server sends at most: an object of etcd's limit, twice.
 const LARGEST_REVIEW: usize = 4 * 1024 * 1024;
@@ -32,15 +37,16 @@ struct Request {
     object: Value,
 }
 
-/// The routes. Which of the two is called says what the API server found on the pod's namespace.
+/// The routes. Which way of `/inject` is called says what the API server found on the pod's namespace.
 pub fn router(settings: Settings) -> Router {
     Router::new()
-        .route("/inject/{by}", post(review))
+        .route("/inject/{by}", post(injection))
+        .route("/validate", post(validation))
         .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
         .with_state(Arc::new(settings))
 }
 
-async fn review(
+async fn injection(
     State(settings): State<Arc<Settings>>,
     Path(by): Path<String>,
     Json(Review { request }): Json<Review>,
@@ -50,16 +56,10 @@ async fn review(
         "pod" => NamespaceWish::Silent,
         _ => return Err(StatusCode::NOT_FOUND),
     };
-    let mut response = answer(&request, wish, &settings);
-    response["uid"] = request.uid.into();
-    Ok(Json(json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response })))
-}
-
-fn answer(request: &Request, wish: NamespaceWish, settings: &Settings) -> Value {
     if let Decision::Leave(_) = inject::decide(&request.object, &request.namespace, wish) {
-        return json!({ "allowed": true });
+        return Ok(response(&request, json!({ "allowed": true })));
     }
-    match inject::inject(&request.object, settings) {
+    let answer = match inject::inject(&request.object, &settings) {
         Ok(injection) => {
             let patch = serde_json::to_vec(&injection.patch).expect("a patch is plain data");
             json!({
@@ -69,11 +69,34 @@ fn answer(request: &Request, wish: NamespaceWish, settings: &Settings) -> Value 
                 "warnings": injection.warnings,
             })
         }
-        Err(error) => json!({
-            "allowed": false,
-            "status": { "code": 400, "reason": "BadRequest", "message": format!("no sidecar can be injected: {error}") },
-        }),
-    }
+        Err(error) => refusal(&format!("no sidecar can be injected: {error}"), &[]),
+    };
+    Ok(response(&request, answer))
+}
+
+async fn validation(Json(Review { request }): Json<Review>) -> Json<Value> {
+    let text = |field| request.object.get(field).and_then(Value::as_str).unwrap_or_default();
+    let Some(kind) = Kind::of(text("apiVersion"), text("kind")) else {
+        return response(&request, json!({ "allowed": true }));
+    };
+    let report = validate::validate(kind, &request.object);
+    let warnings: Vec<String> = report.warnings.iter().chain(&report.without_effect).map(ToString::to_string).collect();
+    let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
+    let answer = match report.accepted() {
+        true => json!({ "allowed": true, "warnings": warnings }),
+        false => refusal(&violations.join("; "), &warnings),
+    };
+    response(&request, answer)
+}
+
+fn refusal(message: &str, warnings: &[String]) -> Value {
+    let status = json!({ "code": 400, "reason": "BadRequest", "message": message });
+    json!({ "allowed": false, "status": status, "warnings": warnings })
+}
+
+fn response(request: &Request, mut answer: Value) -> Json<Value> {
+    answer["uid"] = request.uid.clone().into();
+    Json(json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer }))
 }
 
 #[cfg(test)]
@@ -133,6 +156,22 @@ mod tests {
         assert_eq!(review["response"]["allowed"], false);
         insta::assert_snapshot!(review["response"]["status"]["message"].as_str().unwrap(),
             @"no sidecar can be injected: annotation traffic.sidecar.istio.io/excludeInboundPorts web: not a list of ports");
+    }
+
+    #[tokio::test]
+    async fn mesh_resources_are_examined() {
+        let mut policy = json!({
+            "apiVersion": "security.istio.io/v1",
+            "kind": "PeerAuthentication",
+            "metadata": { "name": "default", "namespace": "foo" },
+            "spec": { "selector": { "matchLabels": { "app": "httpbin" } }, "mtls": { "mode": "STRICT" } },
+        });
+        let (_, review) = ask("/validate", policy.clone()).await;
+        assert_eq!(review["response"], json!({ "uid": "7", "allowed": true, "warnings": [] }));
+        policy["spec"]["mtls"]["mode"] = "STRIKT".into();
+        let (_, review) = ask("/validate", policy).await;
+        insta::assert_snapshot!(review["response"]["status"]["message"].as_str().unwrap(),
+            @"spec.mtls.mode: `STRIKT` is not a mode; it must be one of UNSET, DISABLE, PERMISSIVE, STRICT");
     }
 
     #[tokio::test]

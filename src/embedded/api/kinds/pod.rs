@@ -35,7 +35,7 @@ pub fn validate_update(pod: &Value, before: &Value) -> Vec<FieldError> {
     }
     for list in ["containers", "initContainers"] {
         let images = items(&pod["spec"][list]).iter().map(|container| container["image"].clone());
-        for (container, image) in super::items_mut(&mut allowed[list]).iter_mut().zip(images) {
+        for (container, image) in super::items_mut(&mut allowed, &format!("/{list}")).iter_mut().zip(images) {
             container["image"] = image;
         }
     }
