@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::mesh::explain::report::{ClientPort, Explanation, Pair, ServerPort};
 
@@ -49,6 +49,8 @@ fn clients(rows: &[&ClientPort]) -> String {
         }
     }
     let mut table = table(&["FROM", "HOW"]);
+    // What a client does takes several lines: a rule keeps them apart from the next client's.
+    table.load_style(table.style().row_separator(LineStyle::none().fill('┄').junction('┄')));
     for (from, how) in grouped {
         table.add_row([from.join("\n"), how]);
     }
@@ -64,7 +66,7 @@ fn how(row: &ClientPort) -> String {
         (None, false) => row.reasons.last().cloned().unwrap_or_default(),
     };
     let subset = row.subset.as_ref().map(|subset| format!(" (subset {subset})")).unwrap_or_default();
-    let mut facts = vec![format!("{}{subset} by {decided}", row.mode)];
+    let mut facts = vec![format!("{}{subset}: {decided}", row.mode)];
     if row.mode == "DISABLE" || !row.endpoints.is_empty() && row.sni.is_none() {
         facts.push(format!("to   {}", row.endpoints.join(", ")));
     }
@@ -107,7 +109,7 @@ fn by_host<'a, R>(rows: &'a [R], key: impl Fn(&'a R) -> (&'a String, u16)) -> Ve
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .force_no_tty()
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH)
