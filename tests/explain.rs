@@ -6,6 +6,11 @@ use std::{
     process::{Command, Output},
 };
 
+#[path = "explain/configuration.rs"]
+mod configuration;
+#[path = "explain/properties.rs"]
+mod properties;
+
 use labctl::mesh::explain::cases;
 use tempfile::TempDir;
 
@@ -44,7 +49,7 @@ fn wrong_expectations_fail() {
         ("auto: true", "auto: false"),
         ("rule: foo/d", "rule: foo/e"),
         ("san: ['spiffe://cluster.local/ns/foo/sa/httpbin']", "san: ['spiffe://cluster.local/ns/foo/sa/other']"),
-        ("uri: spiffe://cluster.local/ns/bar/sa/curl", "uri: spiffe://cluster.local/ns/bar/sa/sleep"),
+        ("uri: 'spiffe://cluster.local/ns/bar/sa/curl'", "uri: 'spiffe://cluster.local/ns/bar/sa/sleep'"),
         ("field: spec.host", "field: spec.subsets"),
         ("status: AUTO", "status: OK"),
     ] {

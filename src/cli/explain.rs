@@ -159,7 +159,7 @@ fn refused(problems: &[Problem]) -> CliError {
 fn drawable(found: &Problem) -> problem::Problem {
     let File { name, text } = found.file.clone();
     let source = problem::Source { name, text };
-    let kind = ProblemKind::Invalid { message: found.message.clone(), hint: found.hint.clone() };
+    let kind = ProblemKind::Invalid { message: found.message.clone(), hint: None };
     problem::Problem::new(&source, span(&found.file.text, found.line, found.column), kind)
 }
 

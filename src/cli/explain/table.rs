@@ -63,7 +63,7 @@ fn how(row: &ClientPort) -> String {
         (Some(rule), false) => rule.to_string(),
         (Some(rule), true) => format!("auto mTLS, {rule} says nothing of TLS"),
         (None, true) => "auto mTLS".to_owned(),
-        (None, false) => row.reasons.last().cloned().unwrap_or_default(),
+        (None, false) => row.reasons.last().map_or_else(String::new, |reason| reason.replace(": plaintext", "")),
     };
     let subset = row.subset.as_ref().map(|subset| format!(" (subset {subset})")).unwrap_or_default();
     let mut facts = vec![format!("{}{subset}: {decided}", row.mode)];

@@ -13,7 +13,7 @@ use crate::mesh::{
     registry::{Added, Registry},
     resources::Kind,
     snapshot::{Settings, Snapshot, Source},
-    validate::{self, Path},
+    validate::{self, Mistake, Path},
 };
 
 /// Files whose names end so are read from a directory.
@@ -39,8 +39,6 @@ pub struct Problem {
     pub column: u64,
     /// What there is to say.
     pub message: String,
-    /// What to write instead.
-    pub hint: Option<String>,
 }
 
 impl fmt::Display for Problem {
@@ -130,6 +128,8 @@ pub fn load(files: &[File], settings: Settings) -> Result<Manifests, Vec<Problem
     }
     let snapshot = registry.finish();
     warnings.extend(oddities(&snapshot, files));
+    let order = |name: &str| files.iter().position(|file| file.name == name);
+    warnings.sort_by_key(|warning| (order(&warning.file.name), warning.line, warning.column));
     Ok(Manifests { snapshot, warnings })
 }
 
@@ -148,7 +148,6 @@ impl Loader {
                 line: error.line.max(1),
                 column: error.column.max(1),
                 message: error.message,
-                hint: None,
             }),
         }
     }
@@ -171,10 +170,21 @@ impl Loader {
         if let Some(kind) = Kind::of(api_version, kind) {
             let report = validate::validate(kind, object);
             let who = who(object);
-            let remarks = report.warnings.iter().chain(&report.without_effect);
-            self.warnings.extend(remarks.map(|remark| problem(file, node, &remark.field, &who, &remark.message)));
-            let violations = report.violations.iter();
-            self.errors.extend(violations.map(|wrong| problem(file, node, &wrong.field, &who, &wrong.message)));
+            let warnings = report.warnings.iter();
+            self.warnings.extend(warnings.map(|remark| problem(file, node, &remark.field, &who, &remark.message)));
+            let idle = report.without_effect.iter();
+            self.warnings.extend(idle.map(|remark| {
+                let place = node.nearest_key(&remark.field);
+                at(file, place, format!("{who}: {remark}"))
+            }));
+            self.errors.extend(report.violations.iter().map(|wrong| {
+                // What should not be there is shown by its name, what is wrong with a value by the value.
+                let place = match wrong.mistake {
+                    Mistake::UnknownField => node.nearest_key(&wrong.field),
+                    _ => node.nearest(&wrong.field),
+                };
+                at(file, place, format!("{who}: {wrong}"))
+            }));
             if !report.accepted() {
                 return;
             }
@@ -206,7 +216,7 @@ fn problem(file: &File, object: &Node, field: &Path, who: &str, message: &str) -
 }
 
 fn at(file: &File, node: &Node, message: String) -> Problem {
-    Problem { file: file.clone(), line: node.line, column: node.column, message, hint: None }
+    Problem { file: file.clone(), line: node.line, column: node.column, message }
 }
 
 /// What is valid, and yet does nothing.
@@ -237,7 +247,7 @@ fn oddities(snapshot: &Snapshot, files: &[File]) -> Vec<Problem> {
         let source = metadata.source.as_ref()?;
         let file = files.iter().find(|file| file.name == source.file)?;
         let message = format!("{} {}: {message}", metadata.kind, metadata.path().trim_start_matches('/'));
-        Some(Problem { file: file.clone(), line: source.line, column: 1, message, hint: None })
+        Some(Problem { file: file.clone(), line: source.line, column: 1, message })
     });
     all.collect()
 }

@@ -107,19 +107,30 @@ impl Node {
     pub fn nearest(&self, path: &Path) -> &Self {
         let mut node = self;
         for segment in &path.0 {
-            let next = match (&node.data, segment) {
-                (Data::List(items), Segment::Index(index)) => items.get(*index),
-                (Data::Map(entries), Segment::Key(key)) => {
-                    entries.iter().find(|(name, _)| name.to_key() == *key).map(|(_, value)| value)
-                }
-                _ => None,
-            };
-            match next {
-                Some(next) => node = next,
+            match node.step(segment) {
+                Some((_, next)) => node = next,
                 None => break,
             }
         }
         node
+    }
+
+    /// The name of the last field of a path, if it is there; otherwise as [`Self::nearest`].
+    pub fn nearest_key(&self, path: &Path) -> &Self {
+        let Some((last, above)) = path.0.split_last() else { return self };
+        let owner = self.nearest(&Path(above.to_vec()));
+        owner.step(last).map_or(owner, |(key, _)| key)
+    }
+
+    /// One step into a list or a map: the key (of a list, the item itself) and the value.
+    fn step(&self, segment: &Segment) -> Option<(&Self, &Self)> {
+        match (&self.data, segment) {
+            (Data::List(items), Segment::Index(index)) => items.get(*index).map(|item| (item, item)),
+            (Data::Map(entries), Segment::Key(key)) => {
+                entries.iter().find(|(name, _)| name.to_key() == *key).map(|(name, value)| (name, value))
+            }
+            _ => None,
+        }
     }
 
     fn to_key(&self) -> String {
