@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod error;
+mod explain;
 mod interrupt;
 pub mod labs;
 mod list;
@@ -33,6 +34,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say what manifests mean: who accepts what, who sends what, who reaches whom
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
@@ -49,6 +53,7 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Explain(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
