@@ -3,7 +3,7 @@
 mod addresses;
 mod admission;
 pub mod body;
-mod bootstrap;
+pub mod bootstrap;
 pub mod builtin;
 mod call;
 mod create;
@@ -157,8 +157,8 @@ impl Server {
         match call.verb {
             Verb::Create if call.resource.is_review() => self.review(&call),
             Verb::Create => self.create(&call).await,
-            Verb::Delete => self.delete(&call),
-            Verb::DeleteCollection => self.delete_collection(&call),
+            Verb::Delete => self.delete(&call).await,
+            Verb::DeleteCollection => self.delete_collection(&call).await,
             Verb::Get => self.read(&call),
             Verb::List => self.list(&call),
             Verb::Patch => self.patch(&call).await,

@@ -64,6 +64,11 @@ impl Addresses {
         Lease { pool: self, addresses: Vec::new(), ports: Vec::new() }
     }
 
+    /// Takes an address for ever.
+    pub fn reserve(&self, address: Ipv4Addr) {
+        self.lock().addresses.insert(address.into());
+    }
+
     fn release(&self, service: &Value) {
         let mut taken = self.lock();
         if let Some(address) = address_of(service) {
@@ -158,6 +163,21 @@ impl Server {
     /// Takes back what a service had.
     pub(super) fn release(&self, service: &Value) {
         self.addresses().release(service);
+    }
+
+    /// Takes back what a service had and has no more.
+    pub(super) fn release_unused(&self, call: &Call, before: &Value, after: &Value) {
+        if call.resource.table != "services" {
+            return;
+        }
+        let mut taken = self.addresses().lock();
+        if let Some(address) = address_of(before).filter(|_| address_of(before) != address_of(after)) {
+            taken.addresses.remove(&address);
+        }
+        let kept = node_ports(after);
+        for port in node_ports(before).iter().filter(|port| !kept.contains(port)) {
+            taken.ports.remove(port);
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-//! Admission: what may change an object, or refuse it, on its way in.
+//! Admission: who may change an object, or refuse it, on its way in.
+
+mod service_account;
+mod tolerations;
+mod webhook;
+mod webhook_call;
 
 use serde_json::Value;
 
@@ -9,21 +14,38 @@ use super::{Server, call::Call, status::Status};
 pub(super) enum Operation {
     /// It is made.
     Create,
+    /// It is removed.
+    Delete,
     /// It is changed.
     Update,
 }
 
+impl Operation {
+    /// As rules and reviews spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Delete => "DELETE",
+            Self::Update => "UPDATE",
+        }
+    }
+}
+
 impl Server {
     /// Lets everybody with a say change the object or refuse it.
-    #[expect(clippy::unused_async, reason = "webhooks are asked over the network")]
     pub(super) async fn admit(
         &self,
-        _call: &Call,
-        _operation: Operation,
-        object: Value,
-        _before: Option<&Value>,
-        _warnings: &mut Vec<String>,
+        call: &Call,
+        operation: Operation,
+        mut object: Value,
+        before: Option<&Value>,
+        warnings: &mut Vec<String>,
     ) -> Result<Value, Status> {
-        Ok(object)
+        let new_pod = call.resource.table == "pods" && operation == Operation::Create;
+        if new_pod {
+            self.admit_service_account(call, &mut object)?;
+            tolerations::add(&mut object);
+        }
+        self.ask_webhooks(call, operation, object, before, warnings).await
     }
 }

@@ -40,6 +40,7 @@ impl Server {
             return Err(Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message));
         }
         self.check_namespace(call, text(&object, "name"))?;
+        self.check_definition(call)?;
         call.begin(&mut object);
         if let Rules::Builtin(builtin) = &call.resource.rules {
             (builtin.prepare_create)(&mut object);
@@ -73,6 +74,17 @@ impl Server {
         lease.keep();
         self.after_write(call, &stored);
         Ok(stored.as_ref().clone())
+    }
+
+    /// Makes sure that the definition of a new custom object is there to stay.
+    fn check_definition(&self, call: &Call) -> Result<(), Status> {
+        let Rules::Custom(custom) = &call.resource.rules else { return Ok(()) };
+        let definition = self.store().get(super::effects::DEFINITIONS, &Key::new("", &custom.definition));
+        if definition.is_some_and(|definition| metadata::is_terminating(&definition)) {
+            let message = "create not allowed while custom resource definition is terminating";
+            return Err(Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+        }
+        Ok(())
     }
 
     /// Makes sure that the namespace of a new object is there to stay.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Server,
+    admission::Operation,
     body::{self, Body},
     call::Call,
     metadata::{self, text},
@@ -123,12 +124,15 @@ struct Deleted {
 
 impl Server {
     /// Deletes the object in the path.
-    pub(super) fn delete(&self, call: &Call) -> Result<Response<Body>, Status> {
+    pub(super) async fn delete(&self, call: &Call) -> Result<Response<Body>, Status> {
         let options = DeleteOptions::of(call)?;
         if call.resource.kind == "Namespace" && IMMORTAL.contains(&call.name()) {
             let why = "this namespace may not be deleted";
             return Err(Status::forbidden(call.resource.name(), call.name(), why));
         }
+        let stored = self.store().get(&call.resource.table, &call.key()).ok_or_else(|| call.not_found())?;
+        let mut warnings = call.deprecations();
+        self.ask_webhooks(call, Operation::Delete, Value::Null, Some(&stored), &mut warnings).await?;
         let deleted = self.delete_object(call, &call.key(), &options)?;
         let foreground = options.propagation_policy.as_deref() == Some("Foreground");
         let code = if !deleted.gone && (foreground || options.orphan_dependents == Some(false)) {
@@ -138,7 +142,7 @@ impl Server {
         };
         let shows = matches!(&call.resource.rules, Rules::Builtin(builtin) if builtin.returns_deleted);
         if !deleted.gone || shows {
-            return Ok(call.answer(code, &deleted.object));
+            return Ok(call.answer_with(code, &deleted.object, &warnings));
         }
         let mut details = Map::new();
         details.insert("name".to_owned(), call.name().into());
@@ -154,13 +158,14 @@ impl Server {
     }
 
     /// Deletes all objects that match.
-    pub(super) fn delete_collection(&self, call: &Call) -> Result<Response<Body>, Status> {
+    pub(super) async fn delete_collection(&self, call: &Call) -> Result<Response<Body>, Status> {
         let options = DeleteOptions::of(call)?;
         let selection = Selection::of(call)?;
         let (objects, revision) = self.store().list(&call.resource.table, call.namespace());
         let mut deleted = Vec::new();
         for object in objects.iter().filter(|object| selection.matches(object)) {
             let key = Key::new(text(object, "namespace"), text(object, "name"));
+            self.ask_webhooks(call, Operation::Delete, Value::Null, Some(object), &mut Vec::new()).await?;
             match self.delete_object(call, &key, &options) {
                 Ok(one) => deleted.push(one.object),
                 // Somebody else was faster, which is as good.

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::embedded::store::{Key, WriteError, revision_of};
 
-const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+/// The table of definitions.
+pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 impl Server {
     /// Something was made or changed.

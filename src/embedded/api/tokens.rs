@@ -149,7 +149,7 @@ impl Server {
     }
 
     /// Finds out who sends a bearer token.
-    pub(super) fn authenticate_token(&self, token: &str) -> Option<User> {
+    pub fn authenticate(&self, token: &str) -> Option<User> {
         self.token_user(token, &[ISSUER.to_owned()]).ok().map(|(user, _)| user)
     }
 

@@ -59,9 +59,14 @@ impl Server {
             let wanted = call.canonical(change(&before)?, &mut news)?;
             call.check_preconditions(&wanted, &before)?;
             let insists = !text(&wanted, "resourceVersion").is_empty();
-            let object = self.next_state(call, writer, wanted, &before, &mut news).await?;
+            let mut object = self.next_state(call, writer, wanted, &before, &mut news).await?;
+            let lease = self.allocate(call, &mut object, Some(&before))?;
             match self.commit(call, object, &stored, &before) {
                 Ok(object) => {
+                    if !call.is_dry_run()? {
+                        lease.keep();
+                        self.release_unused(call, &before, &object);
+                    }
                     warnings.append(&mut news);
                     return Ok(object);
                 }
