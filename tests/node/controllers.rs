@@ -97,13 +97,13 @@ async fn scaled_to_nothing_a_service_refuses() {
     cluster.wait("web", is_rolled_out(1)).await;
     let has_endpoint = |slice: Option<&EndpointSlice>| endpoints(slice) == Some(1);
     cluster.wait("web", has_endpoint).await;
-    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.unwrap().1, 0);
+    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.1, 0);
 
     let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
     cluster.api::<Deployment>().patch("web", &PatchParams::default(), &patch).await.unwrap();
     cluster.wait("web", is_rolled_out(0)).await;
     cluster.wait("web", |slice: Option<&EndpointSlice>| endpoints(slice) == Some(0)).await;
-    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.unwrap().0, "ConnectionRefused\n");
+    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.0, "ConnectionRefused\n");
 }
 
 fn endpoints(slice: Option<&EndpointSlice>) -> Option<usize> {
