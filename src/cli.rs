@@ -7,6 +7,7 @@ mod list;
 pub mod output;
 mod run;
 mod show;
+mod sidecar;
 mod version;
 mod workload;
 
@@ -40,6 +41,8 @@ enum Command {
     Run(run::RunArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
+    /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
+    Sidecar(sidecar::SidecarArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -52,6 +55,7 @@ impl Command {
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
+            Self::Sidecar(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }
