@@ -8,6 +8,7 @@ mod list;
 pub mod output;
 mod run;
 mod show;
+mod sidecar;
 mod version;
 mod workload;
 
@@ -44,6 +45,8 @@ enum Command {
     Run(run::RunArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
+    /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
+    Sidecar(sidecar::SidecarArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -57,6 +60,7 @@ impl Command {
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
+            Self::Sidecar(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }
