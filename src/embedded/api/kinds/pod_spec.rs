@@ -44,11 +44,12 @@ fn default_volume(volume: &mut Value) {
             fields.insert("emptyDir".to_owned(), json!({}));
         }
     }
-    for source in items_mut(&mut volume["projected"]["sources"]) {
+    // Indexing would put empty objects where the volume has no such source.
+    for source in volume.pointer_mut("/projected/sources").into_iter().flat_map(items_mut) {
         if source["serviceAccountToken"].is_object() {
             set_default(&mut source["serviceAccountToken"], "expirationSeconds", 3600);
         }
-        for item in items_mut(&mut source["downwardAPI"]["items"]) {
+        for item in source.pointer_mut("/downwardAPI/items").into_iter().flat_map(items_mut) {
             default_field_ref(&mut item["fieldRef"]);
         }
     }
