@@ -4,9 +4,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
+use hyper::{body::Incoming, client::conn::http1, server, service::service_fn};
 use hyper_util::rt::TokioIo;
 use labctl::{
     host::{ExitStatus, Host, Output},
@@ -112,5 +112,25 @@ pub fn pause(host: Arc<dyn Host>, _: Vec<String>) -> BoxFuture<'static, ExitStat
     Box::pin(async move {
         host.shutdown().cancelled().await;
         ExitStatus::SUCCESS
+    })
+}
+
+/// An application: answers `/ready` with 200 and anything else with 404, on port 8080.
+pub fn application(host: Arc<dyn Host>, _: Vec<String>) -> BoxFuture<'static, ExitStatus> {
+    Box::pin(async move {
+        let listener = host.listen(SocketAddr::from(([0, 0, 0, 0], 8080))).await.unwrap();
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted.unwrap(),
+                () = host.shutdown().cancelled_owned() => return ExitStatus::SUCCESS,
+            };
+            let answer = service_fn(async |request: Request<Incoming>| {
+                let status = if request.uri().path() == "/ready" { 200 } else { 404 };
+                Response::builder().status(status).body(Full::<Bytes>::default())
+            });
+            connections
+                .spawn(server::conn::http1::Builder::new().serve_connection(TokioIo::new(accepted.stream), answer));
+        }
     })
 }

@@ -1,10 +1,11 @@
 //! An embedded cluster with the mesh in it.
 
-use std::time::Duration;
+use std::{future::ready, pin::pin, time::Duration};
 
+use futures::StreamExt;
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Namespace, Pod, ServiceAccount},
+    core::v1::{ConfigMap, Event, Namespace, Pod, ServiceAccount},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -12,7 +13,11 @@ use kube::{
         ApiResource, AttachParams, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
     },
     core::{GroupVersionKind, ObjectMeta},
-    runtime::wait::{self, Condition},
+    runtime::{
+        WatchStreamExt,
+        wait::{self, Condition},
+        watcher,
+    },
 };
 use labctl::{
     embedded::{
@@ -95,9 +100,16 @@ impl Mesh {
         self.create_pod(namespace, &pod(name)).await
     }
 
-    pub async fn create_pod(&self, namespace: &str, pod: &Pod) -> Pod {
+    /// Makes a pod.
+    pub async fn start_pod(&self, namespace: &str, pod: &Pod) -> Pod {
         let api: Api<Pod> = Api::namespaced(self.client(), namespace);
-        let pod = api.create(&PostParams::default(), pod).await.unwrap();
+        api.create(&PostParams::default(), pod).await.unwrap()
+    }
+
+    /// Makes a pod and waits until it is ready.
+    pub async fn create_pod(&self, namespace: &str, pod: &Pod) -> Pod {
+        let pod = self.start_pod(namespace, pod).await;
+        let api: Api<Pod> = Api::namespaced(self.client(), namespace);
         let ready = wait::conditions::is_pod_running().and(is_ready);
         match tokio::time::timeout(PATIENCE, wait::await_condition(api, &pod.name_any(), ready)).await {
             Ok(pod) => pod.unwrap().unwrap(),
@@ -127,6 +139,22 @@ impl Mesh {
             Ok(map) => status(map.unwrap().as_ref()).unwrap(),
             Err(_) => panic!("the status stays {:?}", status(Some(&api.get("labctl-mesh-status").await.unwrap()))),
         }
+    }
+
+    /// Waits for an event about a pod; answers its message.
+    pub async fn event(&self, namespace: &str, pod: &str, reason: &str) -> String {
+        let api: Api<Event> = Api::namespaced(self.client(), namespace);
+        let about = watcher::Config::default().fields(&format!("involvedObject.name={pod}"));
+        let events = watcher::watcher(api, about).applied_objects().filter_map(async |event| event.ok());
+        let mut wanted = pin!(events.filter(|event| ready(event.reason.as_deref() == Some(reason))));
+        within(wanted.next()).await.unwrap().message.unwrap()
+    }
+
+    /// Waits until an object is gone.
+    pub async fn until_gone(&self, api_version: &str, kind: &str, namespace: &str, name: &str) {
+        let api = self.api(api_version, kind, Some(namespace));
+        let gone = |object: Option<&DynamicObject>| object.is_none();
+        within(wait::await_condition(api, name, gone)).await.unwrap();
     }
 
     /// The mesh's root, as the namespace has it.
@@ -182,6 +210,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
 
 fn programs(name: &str) -> Option<Program> {
     match name {
+        "application" => Some(caller::application),
         "call" => Some(caller::program),
         "pause" => Some(caller::pause),
         other => labctl::programs::find(other),
@@ -201,6 +230,11 @@ fn parsed<K: DeserializeOwned>(value: serde_json::Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
+/// A namespace, as something to delete.
+pub fn namespace(name: &str) -> DynamicObject {
+    parsed(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }))
+}
+
 /// A pod that does nothing.
 pub fn pod(name: &str) -> Pod {
     let image = install::Settings::default().image;
@@ -208,6 +242,16 @@ pub fn pod(name: &str) -> Pod {
         "metadata": { "name": name, "labels": { "app": name } },
         "spec": { "containers": [{ "name": "app", "image": image, "command": ["pause"] }] },
     }))
+}
+
+/// A pod whose container listens on port 8080 and has these probes.
+pub fn application(name: &str, probes: serde_json::Value) -> Pod {
+    let mut pod = serde_json::to_value(pod(name)).unwrap();
+    let container = &mut pod["spec"]["containers"][0];
+    container["command"] = json!(["application"]);
+    container["ports"] = json!([{ "name": "web", "containerPort": 8080 }]);
+    container.as_object_mut().unwrap().extend(probes.as_object().unwrap().clone());
+    parsed(pod)
 }
 
 /// A PeerAuthentication for a whole namespace.

@@ -69,6 +69,32 @@ async fn policies_reach_every_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_strict_application_is_probed_through_its_sidecar() {
+    let mesh = Mesh::start().await;
+    mesh.namespace("foo", &[("istio-injection", "enabled")]).await;
+    mesh.apply(&policy("foo", "default", "STRICT")).await;
+    let probes = json!({
+        "startupProbe": { "tcpSocket": { "port": "web" } },
+        "readinessProbe": { "httpGet": { "path": "/ready", "port": "web" } },
+    });
+    mesh.create_pod("foo", &cluster::application("well", probes)).await;
+
+    let probes = json!({ "readinessProbe": { "httpGet": { "path": "/elsewhere", "port": 8080 }, "periodSeconds": 1 } });
+    mesh.start_pod("foo", &cluster::application("unwell", probes)).await;
+    let event = mesh.event("foo", "unwell", "Unhealthy").await;
+    assert!(event.ends_with("HTTP probe failed with statuscode: 503"), "{event}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_mesh_outlives_its_namespace() {
+    let mesh = Mesh::start().await;
+    mesh.namespace("foo", &[]).await;
+    mesh.root("foo").await;
+    mesh.delete(&cluster::namespace("istio-system")).await;
+    mesh.until_gone("v1", "ConfigMap", "foo", "istio-ca-root-cert").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn policies_that_make_no_sense_are_refused() {
     let mesh = Mesh::start().await;
     mesh.namespace("foo", &[]).await;
