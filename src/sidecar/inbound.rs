@@ -25,7 +25,7 @@ use super::{
     telemetry::Labels,
     tls::{ISTIO_ALPN, ISTIO_HTTP_ALPN, Peer, failure::refused_client},
 };
-use crate::{host::Accepted, mesh::mode::Mode};
+use crate::host::Accepted;
 
 /// The source address that tells the machine's redirect rules that a connection is for the application itself
 /// (Istio's `InboundPassthroughClusterIpv4`).
@@ -48,6 +48,8 @@ struct Inbound {
     facts: Facts,
     application: Application,
     port: InboundPort,
+    /// What the client began with, if it was looked at.
+    seen: Option<Seen>,
 }
 
 /// Serves one connection to the application.
@@ -64,7 +66,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, accepted: Accepted, application: 
         transport: Transport::Plaintext,
         peer: None,
     };
-    Inbound { engine, facts, application, port }.admit(stream).await;
+    Inbound { engine, facts, application, port, seen: None }.admit(stream).await;
 }
 
 /// What holds on a workload port.
@@ -86,6 +88,7 @@ impl Inbound {
             First::Tls(hello) => Seen::Tls { istio: ISTIO_ALPN.iter().any(|protocol| hello.offers(protocol)) },
             First::Unreadable(_) => Seen::Tls { istio: false },
         };
+        self.seen = Some(seen);
         let action = admission::action(self.port, seen);
         match (action, first) {
             (Action::Terminate(inside), First::Tls(hello)) => self.terminate(*hello, inside, stream).await,
@@ -175,17 +178,17 @@ impl Inbound {
     }
 
     async fn http(self, stream: Stream, guess: Option<Guess>, client: Client) {
-        let Self { engine, facts, application, port } = self;
+        let stop = self.until_stop();
+        let Self { engine, facts, application, port, .. } = self;
         let cluster = engine.bare(application.address, application.source, port.protocol);
-        let stop = until_stop(engine.clone(), application.port, facts.transport);
         proxy::serve(Proxy { engine, facts, route: Route::Fixed(cluster), client }, stream, guess, stop).await;
     }
 
     async fn relay(self, stream: Stream) {
-        let Self { engine, facts, application, port } = &self;
+        let Self { engine, facts, application, port, .. } = &self;
         let destination = Destination::any_of(engine.bare(application.address, application.source, port.protocol));
         let series = engine.telemetry.series(self.labels());
-        let stop = until_strict(engine, application.port, facts.transport);
+        let stop = self.until_treated_otherwise();
         forward::relay_to(engine, facts, &destination, &series, stream, stop).await;
     }
 
@@ -200,27 +203,31 @@ impl Inbound {
         forward::answer_bad_request(stream).await;
         self.facts.refused(&self.engine, "the client speaks TLS to an HTTP port whose mode is DISABLE");
     }
-}
 
-/// Ends when the sidecar drains, or when a plaintext connection would not be let in any more.
-async fn until_stop(engine: Arc<Engine>, port: u16, transport: Transport) {
-    tokio::select! {
-        () = engine.draining.cancelled() => {}
-        () = until_strict(&engine, port, transport) => {}
+    /// Ends when the sidecar drains, or when such a connection would be treated otherwise now.
+    fn until_stop(&self) -> impl Future<Output = ()> + use<> {
+        let (draining, otherwise) = (self.engine.draining.clone(), self.until_treated_otherwise());
+        async move {
+            tokio::select! {
+                () = draining.cancelled() => {}
+                () = otherwise => {}
+            }
+        }
     }
-}
 
-/// Ends when the port turns STRICT under a connection that is not mutual TLS. Requests that are being answered
-/// are finished, opaque connections are cut: in Istio the listener drains both, the latter after 45 s.
-async fn until_strict(engine: &Engine, port: u16, transport: Transport) {
-    if transport == Transport::Mtls {
-        return std::future::pending().await;
-    }
-    let mut changes = engine.config_changes();
-    while port_policy(&changes.borrow_and_update(), port).mode != Mode::Strict {
-        if changes.changed().await.is_err() {
-            // Nobody is left who could change it.
-            return std::future::pending().await;
+    /// Ends when a change of the port's policy would treat this connection otherwise than when it was admitted.
+    /// Requests that are being answered are finished, opaque connections are cut: in Istio the changed listener
+    /// drains both, the latter after 45 s.
+    fn until_treated_otherwise(&self) -> impl Future<Output = ()> + use<> {
+        let (number, admitted, seen) = (self.application.port, self.port, self.seen);
+        let mut changes = self.engine.config_changes();
+        async move {
+            while admission::alike(admitted, port_policy(&changes.borrow_and_update(), number), seen) {
+                if changes.changed().await.is_err() {
+                    // Nobody is left who could change it.
+                    return std::future::pending().await;
+                }
+            }
         }
     }
 }

@@ -62,6 +62,16 @@ pub fn looks_first(port: InboundPort) -> bool {
     !matches!(port, InboundPort { mode: Mode::Disable, protocol: Protocol::Tcp })
 }
 
+/// Whether a connection that was admitted under `before` would be treated the same under `after`.
+///
+/// `seen` is what the client began with, if that was looked at.
+pub fn alike(before: InboundPort, after: InboundPort, seen: Option<Seen>) -> bool {
+    match seen {
+        Some(seen) => action(before, seen) == action(after, seen),
+        None => looks_first(before) == looks_first(after),
+    }
+}
+
 /// Decides.
 pub fn action(port: InboundPort, seen: Seen) -> Action {
     let http = matches!(port.protocol, Protocol::Http | Protocol::Http2);
