@@ -36,7 +36,9 @@ impl SidecarArgs {
         let refused = |code| CliError::new(code, error.to_string());
         match error {
             StandaloneError::Config { .. } => refused(6).hint("`labctl sidecar --help` shows every key"),
-            StandaloneError::Identity { .. } | StandaloneError::NoIdentity { .. } | StandaloneError::Tls(_) => refused(6),
+            StandaloneError::Identity { .. } | StandaloneError::NoIdentity { .. } | StandaloneError::Tls(_) => {
+                refused(6)
+            }
             StandaloneError::Read { path, .. } if *path == self.config => {
                 refused(2).hint("give the path of a file: `labctl sidecar --config FILE`")
             }

@@ -89,7 +89,7 @@ impl Agent {
         loop {
             match ask().await {
                 Ok(answer) => return answer,
-                Err(error) => self.complain(&mut said, &format!("no {what} yet: {error}")),
+                Err(error) => self.complain(&mut said, &format!("still waiting for {what}: {error}")),
             }
             retry.wait().await;
         }
@@ -130,7 +130,7 @@ impl Agent {
                 () = wait_until(renewal, Timestamp::now) => {}
                 () = self.renew.notified() => {}
             }
-            let svid = self.insist("new certificate", || self.control_plane.certificate()).await;
+            let svid = self.insist("a new certificate", || self.control_plane.certificate()).await;
             svids.send_replace(Arc::new(svid));
         }
     }

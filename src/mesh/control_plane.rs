@@ -17,12 +17,15 @@ mod world;
 use std::{io, sync::Arc};
 
 use futures::future::BoxFuture;
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use kube::{Api, Resource};
 use tokio::task::{JoinError, JoinSet};
 
 use self::{
     certificates::Signer,
     ready::{Condition, Readiness},
     server_certificate::{ServerCertificate, ServerCertificateError},
+    trust::Root,
 };
 use super::{
     ca::CertificateAuthority,
@@ -50,6 +53,8 @@ enum ControlPlaneError {
     ApiClient(api_client::ApiClientError),
     #[error("a part of it ended")]
     Ended,
+    #[error("cannot find the namespace {ROOT_NAMESPACE}: {0}")]
+    Namespace(kube::Error),
     #[error("the environment variable SIDECAR_IMAGE is not set")]
     NoImage,
     #[error("{0}")]
@@ -98,11 +103,14 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<io::Result<()>>, ControlP
     let image = host.env("SIDECAR_IMAGE").ok_or(ControlPlaneError::NoImage)?;
     let client = api_client::client(host).map_err(ControlPlaneError::ApiClient)?;
     let authority = root::take_up(client.clone(), &settings.trust_domain).await.map_err(ControlPlaneError::Root)?;
+    let namespace: Namespace =
+        Api::all(client.clone()).get(ROOT_NAMESPACE).await.map_err(ControlPlaneError::Namespace)?;
     let plane = ControlPlane {
         host: host.clone(),
         client,
         image,
         settings,
+        owner: namespace.owner_ref(&()).unwrap_or_default(),
         authority: Arc::new(authority),
         distributor: Arc::default(),
         readiness: Readiness::default(),
@@ -120,6 +128,7 @@ struct ControlPlane {
     client: kube::Client,
     image: String,
     settings: Settings,
+    owner: OwnerReference,
     authority: Arc<CertificateAuthority>,
     distributor: Arc<Distributor>,
     readiness: Readiness,
@@ -156,7 +165,8 @@ impl ControlPlane {
 
     fn start_watchers(&self, parts: &mut JoinSet<io::Result<()>>) {
         let (host, client) = (&self.host, &self.client);
-        let root = self.authority.root_pem().to_owned();
+        let pem = self.authority.root_pem().to_owned();
+        let root = Root { pem: pem.clone(), owner: self.owner.clone() };
         let met = |condition| {
             let readiness = self.readiness.clone();
             move || readiness.meet(condition)
@@ -164,8 +174,8 @@ impl ControlPlane {
         let [namespaces, webhook] = [Condition::Namespaces, Condition::Webhook].map(met);
         let (settings, distributor) = (self.settings.clone(), self.distributor.clone());
         let status = distributor.status();
-        parts.spawn(endless(trust::in_namespaces(host.clone(), client.clone(), root.clone(), namespaces)));
-        parts.spawn(endless(trust::in_webhook(host.clone(), client.clone(), root, webhook)));
+        parts.spawn(endless(trust::in_namespaces(host.clone(), client.clone(), root, namespaces)));
+        parts.spawn(endless(trust::in_webhook(host.clone(), client.clone(), pem, webhook)));
         parts.spawn(endless(status::publish(host.clone(), client.clone(), status)));
         let synced = met(Condition::World);
         parts.spawn(endless(world::watch(host.clone(), client.clone(), settings, distributor, synced)));

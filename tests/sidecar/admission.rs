@@ -217,7 +217,8 @@ async fn standard_protocols_are_answered_and_istio_is_not() {
     let world = World::new(Some((Mode::Strict, Protocol::Http))).await;
     app::http(&world.net, APP).await;
     let certificate = world.authority.issue(&[CLIENT_ID]);
-    let table: [(&[&[u8]], Option<&[u8]>); 4] = [
+    type Protocols<'a> = &'a [&'a [u8]];
+    let table: [(Protocols<'_>, Option<&[u8]>); 4] = [
         (&[b"istio"], None),
         (&[b"istio-http/1.1", b"istio", b"http/1.1"], Some(b"http/1.1")),
         (&[b"http/1.1", b"h2"], Some(b"h2")),

@@ -3,7 +3,6 @@
 use std::{convert::Infallible, net::SocketAddr};
 
 use bytes::Bytes;
-use futures::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
 use hyper::{
@@ -14,7 +13,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::watch,
+};
 
 use crate::net::Net;
 
@@ -63,43 +65,14 @@ fn text(text: String) -> Body {
     Full::from(text).map_err(|never| match never {}).boxed()
 }
 
+/// Zero bytes, in chunks of 16 KiB.
 fn zeros(count: usize) -> Body {
-    let chunk = Bytes::from_static(&[0; 16 * 1024]);
-    let chunks = (0..count.div_ceil(chunk.len()))
-        .map(move |index| Ok(Frame::data(chunk.slice(..chunk.len().min(count - index * chunk.len())))));
-    StreamBody::new(futures::stream::iter(chunks).boxed()).boxed_unsync_to_sync()
-}
-
-/// Makes a stream body that may be shared, as [`BoxBody`] wants it.
-trait Shared {
-    fn boxed_unsync_to_sync(self) -> Body;
-}
-
-impl<S> Shared for StreamBody<S>
-where
-    S: futures::Stream<Item = Result<Frame<Bytes>, hyper::Error>> + Send + 'static,
-{
-    fn boxed_unsync_to_sync(self) -> Body {
-        BoxBody::new(sync_wrapper(self))
-    }
-}
-
-fn sync_wrapper<S>(body: StreamBody<S>) -> impl hyper::body::Body<Data = Bytes, Error = hyper::Error> + Send + Sync
-where
-    S: futures::Stream<Item = Result<Frame<Bytes>, hyper::Error>> + Send + 'static,
-{
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(async move {
-        let mut body = Box::pin(body);
-        while let Some(frame) = body.frame().await {
-            if sender.send(frame).await.is_err() {
-                return;
-            }
-        }
+    static CHUNK: [u8; 16 * 1024] = [0; 16 * 1024];
+    let chunks = (0..count.div_ceil(CHUNK.len())).map(move |index| {
+        let length = CHUNK.len().min(count - index * CHUNK.len());
+        Ok(Frame::data(Bytes::from_static(&CHUNK[..length])))
     });
-    StreamBody::new(futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|frame| (frame, receiver))
-    }))
+    BoxBody::new(StreamBody::new(futures::stream::iter(chunks)))
 }
 
 fn upgrade(request: Request<Incoming>) -> Response<Body> {
@@ -131,4 +104,39 @@ pub async fn opaque(net: &Net, address: SocketAddr) {
             });
         }
     });
+}
+
+/// An HTTP application that answers `length` zero bytes and counts how many have left it.
+pub async fn counting(net: &Net, address: SocketAddr, length: usize) -> watch::Receiver<u64> {
+    let listener = net.app(address).await;
+    let sent = watch::Sender::new(0);
+    let receiver = sent.subscribe();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let sent = sent.clone();
+            let service = service_fn(move |_: Request<Incoming>| {
+                let sent = sent.clone();
+                let body = zeros(length).map_frame(move |frame| {
+                    sent.send_modify(|sum| *sum += frame.data_ref().map_or(0, |data| data.len() as u64));
+                    frame
+                });
+                async { Ok::<_, Infallible>(Response::new(body)) }
+            });
+            tokio::spawn(async move {
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    receiver
+}
+
+/// Waits until a counter has not moved for a while, and answers it. A machine that is slower than this only makes
+/// the answer smaller.
+pub async fn settled(mut counter: watch::Receiver<u64>) -> u64 {
+    const QUIET: std::time::Duration = std::time::Duration::from_millis(300);
+    counter.wait_for(|count| *count > 0).await.unwrap();
+    while tokio::time::timeout(QUIET, counter.changed()).await.is_ok() {
+        counter.borrow_and_update();
+    }
+    *counter.borrow()
 }

@@ -7,6 +7,8 @@ mod clients;
 mod http;
 mod net;
 mod pki;
+mod process;
 mod renewal;
+mod standalone;
 mod tcp;
 mod world;

@@ -54,6 +54,11 @@ impl Net {
         self.connect(self.lookup(to), to).await
     }
 
+    /// The socket behind an address of this network.
+    pub fn real(&self, address: SocketAddr) -> SocketAddr {
+        self.lookup(address).unwrap()
+    }
+
     async fn connect(&self, real: Option<SocketAddr>, dialled: SocketAddr) -> io::Result<TcpStream> {
         let real = real.ok_or(io::ErrorKind::ConnectionRefused)?;
         let socket = TcpSocket::new_v4()?;

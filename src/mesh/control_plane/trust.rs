@@ -9,6 +9,7 @@ use k8s_openapi::{
         admissionregistration::v1::MutatingWebhookConfiguration,
         core::v1::{ConfigMap, Namespace},
     },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
     Api, ResourceExt,
@@ -37,10 +38,19 @@ pub const KEY: &str = "root-cert.pem";
 /// How many namespaces are written at once.
 const AT_ONCE: usize = 8;
 
+/// The root as namespaces get it.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The certificate, PEM.
+    pub pem: String,
+    /// With whom the ConfigMaps go away: the root namespace, which is the mesh's last trace.
+    pub owner: OwnerReference,
+}
+
 /// Gives every namespace the root; `done` is called when all that are there at the start have it. Never ends by itself.
 ///
 /// The namespaces of the cluster itself are left alone: their pods get no sidecars.
-pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: String, done: impl FnOnce()) {
+pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Root, done: impl FnOnce()) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let mut events = watcher::watcher(namespaces, watcher::Config::default()).backoff(Retry::default()).boxed();
     let (mut written, mut missing) = (BTreeSet::new(), BTreeSet::new());
@@ -84,7 +94,7 @@ pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Stri
 async fn write_all(
     host: &dyn Host,
     client: &kube::Client,
-    root: &str,
+    root: &Root,
     missing: &mut BTreeSet<String>,
     written: &mut BTreeSet<String>,
 ) {
@@ -110,13 +120,17 @@ fn wants_root(namespace: &Namespace) -> bool {
     namespace.metadata.deletion_timestamp.is_none() && !SYSTEM_NAMESPACES.contains(&namespace.name_any().as_str())
 }
 
-async fn write(client: &kube::Client, namespace: &str, root: &str) -> kube::Result<()> {
+async fn write(client: &kube::Client, namespace: &str, root: &Root) -> kube::Result<()> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let map = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": { "name": CONFIG_MAP, "labels": { MANAGED_BY.0: MANAGED_BY.1, "istio.io/config": "true" } },
-        "data": { KEY: root },
+        "metadata": {
+            "name": CONFIG_MAP,
+            "labels": { MANAGED_BY.0: MANAGED_BY.1, "istio.io/config": "true" },
+            "ownerReferences": [root.owner],
+        },
+        "data": { KEY: root.pem },
     });
     api.patch(CONFIG_MAP, &PatchParams::apply(CONTROL_PLANE).force(), &Patch::Apply(map)).await.map(|_| ())
 }

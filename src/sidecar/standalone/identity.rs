@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer,
+    pem::{self, PemObject as _},
+};
 
 use super::{StandaloneError, model::IdentityFiles};
 use crate::{
@@ -36,7 +39,10 @@ impl Pem {
     pub fn svid(&self, files: &IdentityFiles) -> Result<Arc<Svid>, StandaloneError> {
         let chain = certificates(&self.certificate, &files.certificate)?;
         let roots = certificates(&self.roots, &files.roots)?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| wrong(&files.key, &error))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| match error {
+            pem::Error::NoItemsFound => wrong(&files.key, &"it holds no private key in PEM"),
+            error => wrong(&files.key, &error),
+        })?;
         let peer = Peer::new(&chain[0]);
         let id = peer.id().ok_or_else(|| StandaloneError::NoIdentity {
             path: files.certificate.clone(),

@@ -68,7 +68,15 @@ async fn service(
         }
     }
     let (host, protocol) = (name.to_owned(), listener.protocol);
-    Ok(OutboundPort { host, aliases: Vec::new(), addresses: vec![listener.listen.value.ip()], port, protocol, tls, endpoints })
+    Ok(OutboundPort {
+        host,
+        aliases: Vec::new(),
+        addresses: vec![listener.listen.value.ip()],
+        port,
+        protocol,
+        tls,
+        endpoints,
+    })
 }
 
 async fn resolve(host: &dyn Host, name: &str) -> Result<Vec<IpAddr>, StandaloneError> {

@@ -79,7 +79,7 @@ impl Control {
                 _ = hang_up.recv() => {
                     self.renew();
                     if let Err(error) = self.reload(&config).await {
-                        host_println!(OsHost, Output::Stderr, "sidecar: keeping the previous configuration: {error}");
+                        host_println!(&OsHost, Output::Stderr, "sidecar: keeping the previous configuration: {error}");
                     }
                 }
             }
@@ -99,10 +99,10 @@ impl Control {
             Ok((_, None)) => {}
             Ok((pem, Some(svid))) => {
                 self.pem = pem;
-                host_println!(OsHost, Output::Stderr, "sidecar: renewed the certificate of {}", svid.id);
+                host_println!(&OsHost, Output::Stderr, "sidecar: renewed the certificate of {}", svid.id);
                 self.svid.send_replace(svid);
             }
-            Err(error) => host_println!(OsHost, Output::Stderr, "sidecar: keeping the previous certificate: {error}"),
+            Err(error) => host_println!(&OsHost, Output::Stderr, "sidecar: keeping the previous certificate: {error}"),
         }
     }
 
@@ -111,14 +111,14 @@ impl Control {
         let file = read(&self.path)?;
         if listens(&file) != listens(&self.file) {
             let text = "sidecar: listeners have changed in the file; that needs a restart";
-            host_println!(OsHost, Output::Stderr, "{text}");
+            host_println!(&OsHost, Output::Stderr, "{text}");
             return Ok(());
         }
         let domain = self.svid.borrow().id.trust_domain.clone();
         let plan = plan(&OsHost, folder(&self.path), &file, &domain).await?;
         self.file = file;
         config.send_replace(Arc::new(plan.config));
-        host_println!(OsHost, Output::Stderr, "sidecar: read the configuration again");
+        host_println!(&OsHost, Output::Stderr, "sidecar: read the configuration again");
         Ok(())
     }
 }
@@ -178,7 +178,7 @@ impl Workers {
         }
         if let Some(address) = file.telemetry {
             let telemetry = workers.iter().map(|worker| worker.telemetry.clone()).collect();
-            let admin = Admin { telemetry, draining: OsHost.shutdown().child_token() };
+            let admin = Admin { telemetry, draining: OsHost.shutdown().child_token(), app_health: None };
             share(&mut workers[..1], address, &Role::Admin(admin))?;
         }
         workers.into_iter().map(Worker::spawn).collect::<Result<_, _>>().map(Self)
@@ -197,7 +197,7 @@ fn share(workers: &mut [Worker], address: SocketAddr, role: &Role) -> Result<(),
     let failed = |error| StandaloneError::Listen { address, error };
     let sockets = OsHost.listen_shared(address, workers.len()).map_err(failed)?;
     let bound = sockets[0].local_addr().map_err(failed)?;
-    host_println!(OsHost, Output::Stderr, "sidecar: {} on {bound}", describe(role));
+    host_println!(&OsHost, Output::Stderr, "sidecar: {} on {bound}", describe(role));
     for (worker, socket) in workers.iter_mut().zip(sockets) {
         worker.listeners.push((socket, role.clone()));
     }

@@ -29,7 +29,7 @@ pub(super) struct Answer {
     witness: Witness,
     is_http2: bool,
     /// Keeps the connection going.
-    _tasks: Tasks,
+    tasks: Tasks,
 }
 
 /// Sends a request; answers when the answer's headers are there.
@@ -51,7 +51,7 @@ pub(super) async fn send(connection: Connection, asked: &Asked) -> Result<Answer
         sender.send_request(request(asked, is_http2, body)?).await
     };
     match sent {
-        Ok(response) => Ok(Answer { response, witness, is_http2, _tasks: tasks }),
+        Ok(response) => Ok(Answer { response, witness, is_http2, tasks }),
         Err(error) => Err(failed(&error, &witness, is_http2)),
     }
 }
@@ -130,7 +130,7 @@ impl Answer {
         head
     }
 
-    /// Receives the body, piece by piece.
+    /// Receives the body, piece by piece, then takes leave of the server.
     pub(super) async fn receive(mut self, sink: &mut Sink<'_>, report: &mut Report) -> Result<(), Failure> {
         let body = self.response.body_mut();
         while let Some(frame) = body.frame().await {
@@ -144,6 +144,9 @@ impl Answer {
                 Err(error) => return Err(self.broken_off(&error, report)),
             }
         }
+        // Nobody asks for more, so the connection closes properly now (TLS says farewell) instead of being dropped.
+        drop(self.response);
+        self.tasks.finish().await;
         Ok(())
     }
 

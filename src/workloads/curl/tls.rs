@@ -132,21 +132,25 @@ fn is_certificate_error(error: &io::Error) -> bool {
 
 /// A handshake that failed for any other reason than the server's certificate.
 fn failed(error: &io::Error, url: &Url) -> Failure {
-    let message = match words::cause(error) {
+    let cause = words::cause(error);
+    // curl has an exit code of its own for this one alert.
+    let wants_certificate = matches!(cause, Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)));
+    let message = match cause {
         Some(cause) => words::handshake_error(cause),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             format!("OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to {}:{} ", url.host, url.port)
         }
         None => format!("Recv failure: {}", wire::words(error)),
     };
-    Failure::new(35, message)
+    Failure::new(if wants_certificate { 98 } else { 35 }, message)
 }
 
 /// Lines about a connection for `-v`.
 pub(super) fn describe<S>(stream: &TlsStream<S>) -> Vec<String> {
     let (_, connection) = stream.get_ref();
     let version = connection.protocol_version().and_then(|version| version.as_str().map(str::to_owned));
-    let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+    let suite =
+        connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
     let mut lines = vec![format!(
         "SSL connection using {} / {}",
         version.unwrap_or_default().replace('_', "."),

@@ -117,7 +117,7 @@ impl<'a> Transfer<'a> {
         let most = self.options.max_redirects.unwrap_or(DEFAULT_MAX_REDIRECTS);
         loop {
             let answer = self.ask(&asked).await?;
-            let Some(location) = self.redirect(&answer, &asked.url) else { return self.finish(answer, &asked).await };
+            let Some(location) = self.redirect(&answer, &asked.url) else { return self.finish(answer).await };
             if self.report.redirects >= most {
                 self.report.redirect_url = location.to_string();
                 return Err(Failure::too_many_redirects(most));
@@ -127,6 +127,7 @@ impl<'a> Transfer<'a> {
             tell(self.host, self.options, || format!("Issue another request to this URL: '{location}'"));
             self.show_head(&answer);
             asked = self.next_request(asked, location, answer.status())?;
+            answer.receive(&mut Sink::Nothing, &mut self.report).await?;
         }
     }
 
@@ -260,16 +261,14 @@ impl<'a> Transfer<'a> {
     }
 
     /// Receives the last answer.
-    async fn finish(&mut self, answer: Answer, asked: &Asked) -> Result<(), Failure> {
+    async fn finish(&mut self, answer: Answer) -> Result<(), Failure> {
         let status = answer.status();
         let is_refused = status >= 400 && self.options.fail != Fail::Never;
         if is_refused && self.options.fail == Fail::WithoutBody {
             return Err(Failure::http_status(status));
         }
         self.show_head(&answer);
-        if asked.method != Method::HEAD {
-            answer.receive(&mut self.output, &mut self.report).await?;
-        }
+        answer.receive(&mut self.output, &mut self.report).await?;
         if is_refused { Err(Failure::http_status(status)) } else { Ok(()) }
     }
 }

@@ -46,8 +46,8 @@ impl Witness {
         match &history.write_error {
             // The reset was met while sending, but it says the same.
             Some((io::ErrorKind::ConnectionReset, problem)) => Some(Failure::not_received(problem)),
+            _ if history.is_at_end && history.bytes_read == 0 => Some(Failure::empty_reply()),
             Some((_, problem)) => Some(Failure::not_sent(problem)),
-            None if history.is_at_end && history.bytes_read == 0 => Some(Failure::empty_reply()),
             None => None,
         }
     }
