@@ -176,8 +176,8 @@ mod tests {
 
     use super::*;
 
-    fn all(log: &Arc<ContainerLog>, options: LogOptions) -> String {
-        let chunks: Vec<Bytes> = log.clone().read(&options).collect().now_or_never().expect("does not follow");
+    fn all(log: &Arc<ContainerLog>, options: &LogOptions) -> String {
+        let chunks: Vec<Bytes> = log.clone().read(options).collect().now_or_never().expect("does not follow");
         String::from_utf8(chunks.concat()).unwrap()
     }
 
@@ -186,10 +186,10 @@ mod tests {
         let log = Arc::new(ContainerLog::default());
         log.write(Output::Stdout, b"one\ntw");
         log.write(Output::Stdout, b"o\nthree");
-        assert_eq!(all(&log, LogOptions::default()), "one\ntwo\nthree");
-        assert_eq!(all(&log, LogOptions { tail_lines: Some(2), ..LogOptions::default() }), "two\nthree");
-        assert_eq!(all(&log, LogOptions { limit_bytes: Some(5), ..LogOptions::default() }), "one\nt");
-        let timed = all(&log, LogOptions { timestamps: true, ..LogOptions::default() });
+        assert_eq!(all(&log, &LogOptions::default()), "one\ntwo\nthree");
+        assert_eq!(all(&log, &LogOptions { tail_lines: Some(2), ..LogOptions::default() }), "two\nthree");
+        assert_eq!(all(&log, &LogOptions { limit_bytes: Some(5), ..LogOptions::default() }), "one\nt");
+        let timed = all(&log, &LogOptions { timestamps: true, ..LogOptions::default() });
         assert!(timed.lines().all(|line| line.split(' ').next().unwrap().parse::<Timestamp>().is_ok()), "{timed}");
     }
 
@@ -200,7 +200,7 @@ mod tests {
         for _ in 0..(11 * 1024) {
             log.write(Output::Stdout, &line);
         }
-        assert_eq!(all(&log, LogOptions::default()).len(), MAX_BYTES);
+        assert_eq!(all(&log, &LogOptions::default()).len(), MAX_BYTES);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, forbidden, items, items_mut, keep, pod_spec, pod_validation};
+use super::{FieldError, forbidden, items, items_at, keep, pod_spec, pod_validation};
 
 /// Fills in what core/v1 promises.
 pub fn default(pod: &mut Value) {
@@ -35,13 +35,11 @@ pub fn validate_update(pod: &Value, before: &Value) -> Vec<FieldError> {
     }
     for list in ["containers", "initContainers"] {
         let images = items(&pod["spec"][list]).iter().map(|container| container["image"].clone());
-        let containers = allowed.get_mut(list).map_or(&mut [][..], items_mut);
-        for (container, image) in containers.iter_mut().zip(images) {
+        for (container, image) in items_at(&mut allowed, &format!("/{list}")).iter_mut().zip(images) {
             container["image"] = image;
         }
     }
     if causes.is_empty() && pod["spec"] != allowed {
-        eprintln!("NEW {}\nOLD {}", pod["spec"], allowed);
         let detail = "pod updates may not change fields other than `spec.containers[*].image`,\
             `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
             tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";

@@ -1,0 +1,7 @@
+//! The node and the controllers of the embedded cluster, through a `kube::Client` and real sockets.
+
+mod cluster;
+mod controllers;
+mod pods;
+mod programs;
+mod traffic;
