@@ -116,7 +116,7 @@ fn skip_verify(settings: &Value, mode: &str, credential: bool, path: &Path, repo
     // Of a MUTUAL credential nobody can tell whether it holds roots besides the client's certificate.
     let with_secret = (mode == "SIMPLE" && credential).then_some("credentialName");
     let with_roots = text(settings, "caCertificates").map(|_| "caCertificates");
-    let with_names = has(settings, "subjectAltNames").then_some("subjectAltNames");
+    let with_names = items(settings.get("subjectAltNames")).next().map(|_| "subjectAltNames");
     for field in [with_secret, with_roots, with_names].into_iter().flatten() {
         let message = format!("insecureSkipVerify takes any server: `{field}` must not stand beside it");
         report.refuse(Mistake::ConflictingFields, Stages::Webhook, &path.key(field), message);

@@ -16,8 +16,11 @@ pub(super) fn check_policy(object: &Value, spec: &Value, report: &mut Report) {
         report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     if targets > 0 && named_default {
+        // Either the name or the targets are not meant: both places are shown.
         let message = "the Policy named `default` is for the whole namespace and must not have targets";
         report.refuse(Mistake::ConflictingFields, Stages::Webhook, &path, message);
+        let message = "`default` is the name of the Policy for the whole namespace: one with targets needs another";
+        report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     for (position, target) in items(spec.get("targets")) {
         check_target(target, &path.index(position), report);

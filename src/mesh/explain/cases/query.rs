@@ -154,8 +154,8 @@ fn probe(world: &World, query: &Value) -> Result<Answer, String> {
     let named = query.get("workload").or_else(|| query.get("to_pod")).or_else(|| query.get("to"));
     let named = named.and_then(Value::as_str).ok_or("the question does not say `workload`")?;
     let workload = world.workload(named)?;
-    let switches = ["rewrite", "rewritten", "rewrite_probes", "rewrite_app_http_probers", "rewriteAppHTTPProbers"];
-    let switch = switches.iter().find_map(|name| query.get(*name)?.as_bool());
+    let mut switches = query.as_object().into_iter().flatten().filter(|(name, _)| name.contains("rewrit"));
+    let switch = switches.find_map(|(_, value)| value.as_bool());
     let rewritten = switch.unwrap_or(world.index.workload(workload).rewrite_probes);
     let result = world.index.kubelet_probe(workload, port(query)?, rewritten);
     Ok(Answer::Probed(result.value == ProbeResult::Answered))
@@ -194,14 +194,9 @@ fn certificate(world: &World, client: WorkloadId, value: &Value) -> Option<Certi
     let issued = |authority, uri: String| Some(Certificate { authority, uri });
     match value {
         Value::String(text) if text.starts_with("spiffe://") => issued(Authority::Mesh, text.clone()),
-        Value::String(text) => match text.as_str() {
-            "none" | "" => None,
-            "mesh" | "istio" | "workload" => issued(Authority::Mesh, own.to_string()),
-            text if text.contains("trust") || text.contains("domain") => {
-                issued(Authority::Mesh, SpiffeId { trust_domain: "foreign".to_owned(), ..own }.to_string())
-            }
-            _ => issued(Authority::Other, String::new()),
-        },
+        Value::String(text) if text.is_empty() || text == "none" => None,
+        Value::String(text) if text == "mesh" => issued(Authority::Mesh, own.to_string()),
+        Value::String(_) => issued(Authority::Other, String::new()),
         Value::Bool(true) => issued(Authority::Mesh, own.to_string()),
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);

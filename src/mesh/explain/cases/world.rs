@@ -29,7 +29,8 @@ impl World {
             let _refused = registry.add(object, None).is_err();
         }
         let mut snapshot = registry.finish();
-        let workloads: Result<Vec<Workload>, String> = list(case, "workloads").map(workload).collect();
+        let workloads: Result<Vec<Workload>, String> =
+            list(case, "workloads").map(|value| workload(value, &objects)).collect();
         snapshot.workloads.extend(workloads?);
         Ok(Self { index: Index::new(snapshot), objects })
     }
@@ -67,18 +68,20 @@ fn release(case: &Value) -> Result<Release, String> {
     }
 }
 
-fn workload(value: &Value) -> Result<Workload, String> {
+fn workload(value: &Value, objects: &[Value]) -> Result<Workload, String> {
     let text = |field| value.get(field).and_then(Value::as_str).map(str::to_owned);
     let name = text("name").ok_or("a workload without a name")?;
     let annotations = labels(value.get("annotations"));
     let port_list = |key: &str| annotations.get(key).map(|text| ports_of(text));
     let gateway = text("role").as_deref() == Some("gateway");
+    let namespace = text("namespace").unwrap_or_else(|| "default".to_owned());
+    let sidecar = value.get("sidecar").and_then(Value::as_bool);
     Ok(Workload {
         name,
-        namespace: text("namespace").unwrap_or_else(|| "default".to_owned()),
         labels: labels(value.get("labels")),
         service_account: text("service_account").unwrap_or_else(|| "default".to_owned()),
-        sidecar: value.get("sidecar").and_then(Value::as_bool).unwrap_or(gateway),
+        sidecar: sidecar.unwrap_or_else(|| gateway || injects(objects, &namespace)),
+        namespace,
         role: if gateway { Role::Gateway } else { Role::Sidecar },
         address: None,
         ready: value.get("ready").and_then(Value::as_bool).unwrap_or(true),
@@ -87,6 +90,15 @@ fn workload(value: &Value) -> Result<Workload, String> {
         include_inbound_ports: port_list("traffic.sidecar.istio.io/includeInboundPorts"),
         rewrite_probes: annotations.get("sidecar.istio.io/rewriteAppHTTPProbers").is_none_or(|wish| wish != "false"),
         source: None,
+    })
+}
+
+/// Whether a namespace's label asks for sidecars, which is looked at where a workload does not say.
+fn injects(objects: &[Value], namespace: &str) -> bool {
+    objects.iter().any(|object| {
+        object["kind"] == "Namespace"
+            && object["metadata"]["name"] == namespace
+            && object["metadata"]["labels"]["istio-injection"] == "enabled"
     })
 }
 
