@@ -19,7 +19,7 @@ use self::{
     auth::User,
     front::{Front, FrontError},
     machinery::Machinery,
-    node::{FindProgram, images::Images},
+    node::{FindProgram, images::Images, network::Network},
 };
 
 /// What a cluster is made of.
@@ -76,6 +76,11 @@ impl Embedded {
     /// A client of an administrator, over HTTPS as for everybody.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
+    }
+
+    /// The network of the pods and Services, as the node sees it.
+    pub fn network(&self) -> &Network {
+        self.machinery.network()
     }
 
     /// The administrator's credentials.

@@ -50,6 +50,11 @@ impl Machinery {
         Ok(Self { node: Arc::new(node), _controllers: controllers, _events: events })
     }
 
+    /// The network of the pods and Services.
+    pub fn network(&self) -> &Network {
+        self.node.network()
+    }
+
     /// The node, which answers for logs, commands in containers, and the virtual network.
     pub fn node(&self) -> Arc<Node> {
         self.node.clone()

@@ -82,4 +82,9 @@ impl Node {
         tasks.spawn(async move { keeper.run(context, informer).await });
         Ok(Self { pods, network: on, _tasks: tasks })
     }
+
+    /// The network its pods live in.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
 }

@@ -1,28 +1,20 @@
 //! A cluster for one test, and how to look at it. Nothing here sleeps: all waiting is for a watched condition.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{fmt::Debug, net::SocketAddr, time::Duration};
 
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
 use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::PostParams,
+    Api, Client, Resource,
+    api::{AttachParams, LogParams, PostParams},
     runtime::wait::{Condition, await_condition},
 };
 use labctl::embedded::{
-    api::{
-        Kubelet, Server,
-        kubelet::{ContainerRef, ExecStreams, KubeletError, LogOptions},
-    },
-    auth::User,
-    machinery::{Machinery, Options},
-    node::{
-        Node,
-        images::{Image, Images},
-    },
+    self, Embedded,
+    node::images::{Image, Images},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::programs;
 
@@ -32,25 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A cluster whose only image, `test`, has the programs of this test.
 pub struct Cluster {
     pub client: Client,
-    node: Arc<Node>,
-    _machinery: Machinery,
+    embedded: Embedded,
 }
 
 impl Cluster {
     pub async fn start() -> Self {
-        let server = Server::default();
-        let client = server.client(User::system("system:test"));
         let image = Image { name: "test".to_owned(), entrypoint: vec!["pause".to_owned()], user: 0 };
-        let options = Options {
-            api_server: ([127, 0, 0, 1], 9).into(),
-            images: Images::new(vec![image]),
-            programs: programs::find,
-            root_certificate: "the root".to_owned(),
-        };
-        let machinery = Machinery::start(server.client(User::system("system:node:labctl")), options).await.unwrap();
-        let node = machinery.node();
-        server.attach(node.clone());
-        Self { client, node, _machinery: machinery }
+        let options = embedded::Options { images: Images::new(vec![image]), programs: programs::find };
+        let embedded = embedded::start(options).await.unwrap();
+        Self { client: embedded.client(), embedded }
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -93,61 +75,75 @@ impl Cluster {
         match waited {
             Ok(object) => object.unwrap(),
             Err(_) => {
-                let now = self.api::<Value2>().get_opt(name).await;
+                let now = self.api::<K>().get_opt(name).await;
                 panic!("waited in vain for {name}: {now:#?}")
             }
         }
     }
 
     /// Runs a command in the container `main`; its output and exit code.
-    pub async fn exec(&self, pod: &str, command: &[&str]) -> Result<(String, u8), KubeletError> {
-        self.exec_with(pod, "main", command, "").await
+    pub async fn exec(&self, pod: &str, command: &[&str]) -> (String, u8) {
+        self.exec_with(pod, "main", command, "").await.unwrap()
     }
 
+    /// Runs a command; its output and exit code, or why it could not run.
     pub async fn exec_with(
         &self,
         pod: &str,
         container: &str,
         command: &[&str],
-        stdin: &'static str,
-    ) -> Result<(String, u8), KubeletError> {
-        let container = self.container(pod, container).await;
-        let (output, mut printed) = mpsc::unbounded_channel();
-        let streams = ExecStreams { stdin: Some(Box::new(stdin.as_bytes())), output };
-        let command = command.iter().map(|&word| word.to_owned()).collect();
-        let status = self.node.exec(&container, command, streams).await?;
-        let mut text = Vec::new();
-        while let Ok((_, bytes)) = printed.try_recv() {
-            text.extend_from_slice(&bytes);
-        }
-        Ok((String::from_utf8(text).unwrap(), status.0))
+        stdin: &str,
+    ) -> Result<(String, u8), String> {
+        let parameters = AttachParams::default().container(container).stdin(true);
+        let mut process = self.api::<Pod>().exec(pod, command.iter().copied(), &parameters).await.map_err(text)?;
+        let mut input = process.stdin().unwrap();
+        input.write_all(stdin.as_bytes()).await.unwrap();
+        input.shutdown().await.unwrap();
+        drop(input);
+        let (mut output, mut errors) = (process.stdout().unwrap(), process.stderr().unwrap());
+        let status = process.take_status().unwrap();
+        let (mut printed, mut complaints) = (String::new(), String::new());
+        let (read, read_errors, status) =
+            tokio::join!(output.read_to_string(&mut printed), errors.read_to_string(&mut complaints), status);
+        (read.unwrap(), read_errors.unwrap());
+        let code = exit_code(&status.expect("every command has a status"))?;
+        Ok((printed + &complaints, code))
     }
 
     /// The log of the container `main`.
-    pub async fn log(&self, pod: &str, options: LogOptions) -> Result<String, KubeletError> {
-        use futures::TryStreamExt;
-        let container = self.container(pod, "main").await;
-        let chunks: Vec<_> = self.node.log(&container, options).await?.try_collect().await.unwrap();
-        Ok(String::from_utf8(chunks.concat()).unwrap())
+    pub async fn log(&self, pod: &str, parameters: LogParams) -> Result<String, String> {
+        let parameters = LogParams { container: Some("main".to_owned()), ..parameters };
+        let mut stream = self.api::<Pod>().log_stream(pod, &parameters).await.map_err(text)?;
+        let mut log = String::new();
+        futures::AsyncReadExt::read_to_string(&mut stream, &mut log).await.unwrap();
+        Ok(log)
     }
 
     /// Connects to an address of the virtual network, as the kubelet does.
-    pub async fn connect(&self, to: std::net::SocketAddr) -> std::io::Result<tokio::net::TcpStream> {
-        self.node.connect(to).await
-    }
-
-    async fn container(&self, pod: &str, container: &str) -> ContainerRef {
-        let pod = self.api::<Pod>().get(pod).await.unwrap();
-        ContainerRef {
-            namespace: "default".to_owned(),
-            pod: pod.name_any(),
-            uid: pod.uid().unwrap(),
-            container: container.to_owned(),
-        }
+    pub async fn connect(&self, to: SocketAddr) -> std::io::Result<tokio::net::TcpStream> {
+        self.embedded.network().connect_from_node(to).await
     }
 }
 
-type Value2 = Pod;
+/// What the server says.
+fn text(error: kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message,
+        other => other.to_string(),
+    }
+}
+
+/// The exit code in the status of a command.
+fn exit_code(status: &Status) -> Result<u8, String> {
+    let causes = status.details.iter().flat_map(|details| details.causes.iter().flatten());
+    let code = causes.into_iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"));
+    let code = code.map(|cause| cause.message.as_deref().unwrap_or_default().parse().unwrap());
+    match code {
+        Some(code) => Ok(code),
+        None if status.status.as_deref() == Some("Success") => Ok(0),
+        None => Err(status.message.clone().unwrap_or_default()),
+    }
+}
 
 /// The description of a pod.
 pub fn pod(name: &str, spec: Value) -> Value {

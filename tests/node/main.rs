@@ -5,3 +5,4 @@ mod controllers;
 mod pods;
 mod programs;
 mod traffic;
+mod zz;

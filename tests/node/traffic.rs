@@ -18,18 +18,18 @@ async fn a_service_leads_to_its_ready_pods() {
     service(&cluster, "web", 80, 8080).await;
     cluster.run("client", &["pause"]).await;
     let client = address(&cluster.pod("client", is_ready).await);
-    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.unwrap().0, "ConnectionRefused\n");
-    assert_eq!(cluster.exec("client", &["call", "nobody", "80"]).await.unwrap().0, "NotFound\n");
-    assert_eq!(cluster.exec("client", &["call", "10.244.9.9", "80"]).await.unwrap().0, "HostUnreachable\n");
-    assert_eq!(cluster.exec("client", &["call", "192.0.2.1", "80"]).await.unwrap().0, "NetworkUnreachable\n");
+    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.0, "ConnectionRefused\n");
+    assert_eq!(cluster.exec("client", &["call", "nobody", "80"]).await.0, "NotFound\n");
+    assert_eq!(cluster.exec("client", &["call", "10.244.9.9", "80"]).await.0, "HostUnreachable\n");
+    assert_eq!(cluster.exec("client", &["call", "192.0.2.1", "80"]).await.0, "NetworkUnreachable\n");
 
     // Not an endpoint before the file is there.
     let probe = json!({"readinessProbe": {"exec": {"command": ["cat", "/ready"]}}});
     let spec = json!({"containers": [with(container("main", &["serve", "web:8080"]), &probe)]});
     cluster.create::<Pod>(pod("web", spec)).await;
     let running = cluster.pod("web", |pod: Option<&Pod>| phase(pod) == Some("Running")).await;
-    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.unwrap().0, "ConnectionRefused\n");
-    cluster.exec("web", &["write", "/ready", "yes"]).await.unwrap();
+    assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.0, "ConnectionRefused\n");
+    cluster.exec("web", &["write", "/ready", "yes"]).await;
     cluster.pod("web", is_ready).await;
 
     let server = address(&running);
@@ -37,14 +37,14 @@ async fn a_service_leads_to_its_ready_pods() {
     for name in ["web", "web.default", "web.default.svc.cluster.local"] {
         assert_eq!(until_answered(&cluster, name).await, answer, "{name}");
     }
-    assert_eq!(cluster.exec("client", &["call", &server, "8080"]).await.unwrap().0, answer);
-    assert_eq!(cluster.exec("client", &["call", &server, "81"]).await.unwrap().0, "ConnectionRefused\n");
+    assert_eq!(cluster.exec("client", &["call", &server, "8080"]).await.0, answer);
+    assert_eq!(cluster.exec("client", &["call", &server, "81"]).await.0, "ConnectionRefused\n");
 }
 
 /// Calls until the proxy knows the endpoint that the API knows already.
 async fn until_answered(cluster: &Cluster, name: &str) -> String {
     loop {
-        let (text, code) = cluster.exec("client", &["call", name, "80"]).await.unwrap();
+        let (text, code) = cluster.exec("client", &["call", name, "80"]).await;
         if code == 0 {
             return text;
         }
@@ -71,7 +71,7 @@ async fn redirects_lead_through_the_sidecar() {
     let plain = address(&cluster.pod("plain", is_ready).await);
     let from_app = |to: [&'static str; 2]| {
         let cluster = &cluster;
-        async move { cluster.exec("meshed", &["call", to[0], to[1]]).await.unwrap().0 }
+        async move { cluster.exec("meshed", &["call", to[0], to[1]]).await.0 }
     };
     let from_side = |command: Vec<String>| {
         let cluster = &cluster;
@@ -93,10 +93,10 @@ async fn redirects_lead_through_the_sidecar() {
     let passed = from_side(words(&["call", &meshed, "8080", "127.0.0.6"])).await;
     assert_eq!(passed, format!("app from 127.0.0.6 to {meshed}:8080"));
     // Others enter through the sidecar, with their true address.
-    let (entered, _) = cluster.exec("plain", &["call", &meshed, "8080"]).await.unwrap();
+    let (entered, _) = cluster.exec("plain", &["call", &meshed, "8080"]).await;
     assert_eq!(entered, format!("in from {plain} to {meshed}:8080"));
     // Unless the port is excluded.
-    let (health, _) = cluster.exec("plain", &["call", &meshed, "15021"]).await.unwrap();
+    let (health, _) = cluster.exec("plain", &["call", &meshed, "15021"]).await;
     assert_eq!(health, format!("health from {plain} to {meshed}:15021"));
     // So do probes, which come from the node.
     let mut text = String::new();
@@ -110,7 +110,7 @@ async fn only_a_capable_container_may_redirect() {
     let cluster = Cluster::start().await;
     cluster.run("weak", &["pause"]).await;
     cluster.pod("weak", is_ready).await;
-    assert_eq!(cluster.exec("weak", &["redirect"]).await.unwrap(), ("PermissionDenied\n".to_owned(), 1));
+    assert_eq!(cluster.exec("weak", &["redirect"]).await, ("PermissionDenied\n".to_owned(), 1));
 }
 
 #[tokio::test]

@@ -70,6 +70,11 @@ fn items_mut(value: &mut Value) -> &mut [Value] {
     value.as_array_mut().map_or(&mut [], Vec::as_mut_slice)
 }
 
+/// The elements of the list at `pointer`; none if there is no such list. Indexing would leave nulls on the way.
+fn items_at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut [Value] {
+    value.pointer_mut(pointer).map_or(&mut [], items_mut)
+}
+
 /// Removes a field.
 fn remove(object: &mut Value, key: &str) {
     if let Some(fields) = object.as_object_mut() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{is_unset, items_mut, set_default};
+use super::{is_unset, items_at, set_default};
 
 /// Fills in the defaults of a template.
 pub(super) fn default_template(template: &mut Value) {
@@ -24,11 +24,11 @@ pub(super) fn default(spec: &mut Value) {
         spec["serviceAccountName"] = account.clone();
         spec["serviceAccount"] = account;
     }
-    for volume in items_mut(&mut spec["volumes"]) {
+    for volume in items_at(spec, "/volumes") {
         default_volume(volume);
     }
     for list in ["containers", "initContainers"] {
-        items_mut(&mut spec[list]).iter_mut().for_each(default_container);
+        items_at(spec, &format!("/{list}")).iter_mut().for_each(default_container);
     }
 }
 
@@ -44,12 +44,11 @@ fn default_volume(volume: &mut Value) {
             fields.insert("emptyDir".to_owned(), json!({}));
         }
     }
-    // Indexing would put empty objects where the volume has no such source.
-    for source in volume.pointer_mut("/projected/sources").into_iter().flat_map(items_mut) {
+    for source in items_at(volume, "/projected/sources") {
         if source["serviceAccountToken"].is_object() {
             set_default(&mut source["serviceAccountToken"], "expirationSeconds", 3600);
         }
-        for item in source.pointer_mut("/downwardAPI/items").into_iter().flat_map(items_mut) {
+        for item in items_at(source, "/downwardAPI/items") {
             default_field_ref(&mut item["fieldRef"]);
         }
     }
@@ -65,10 +64,10 @@ fn default_container(container: &mut Value) {
     set_default(container, "resources", json!({}));
     set_default(container, "terminationMessagePath", "/dev/termination-log");
     set_default(container, "terminationMessagePolicy", "File");
-    for port in items_mut(&mut container["ports"]) {
+    for port in items_at(container, "/ports") {
         set_default(port, "protocol", "TCP");
     }
-    for variable in items_mut(&mut container["env"]) {
+    for variable in items_at(container, "/env") {
         if variable["valueFrom"]["fieldRef"].is_object() {
             default_field_ref(&mut variable["valueFrom"]["fieldRef"]);
         }
