@@ -147,7 +147,11 @@ impl Mesh {
         let found = tokio::time::timeout(PATIENCE, wait::await_condition(api.clone(), "labctl-mesh-status", condition));
         match found.await {
             Ok(map) => status(map.unwrap().as_ref()).unwrap(),
-            Err(_) => panic!("{}\nthe status stays {:?}", self.log("foo", "istio-proxy").await, status(Some(&api.get("labctl-mesh-status").await.unwrap()))),
+            Err(_) => panic!(
+                "{}\nthe status stays {:?}",
+                self.log("foo", "istio-proxy").await,
+                status(Some(&api.get("labctl-mesh-status").await.unwrap()))
+            ),
         }
     }
 

@@ -5,4 +5,3 @@ mod controllers;
 mod pods;
 mod programs;
 mod traffic;
-mod zz;
