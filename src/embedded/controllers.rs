@@ -27,7 +27,7 @@ use self::{
 use super::{
     events::Recorder,
     informer::{Change, Informer, Informers, Key, Watched, key_of},
-    node::endpoints::selects,
+    node::endpoints::{address, is_ready, selects},
 };
 
 /// What all controllers share.
@@ -171,6 +171,13 @@ fn lost<K: Watched>(change: &Change<K>, name: &str) -> Vec<String> {
 
 /// The Services that choose a pod, or chose it before.
 fn selecting(services: &Informer<Service>, change: &Change<Pod>) -> Vec<Key> {
+    let shown = |pod: &Option<Arc<Pod>>| {
+        let shown = |pod: &Arc<Pod>| (address(pod), is_ready(pod), pod.metadata.deletion_timestamp.is_some());
+        pod.as_ref().map(|pod| (shown(pod), pod.labels().clone()))
+    };
+    if shown(&change.before) == shown(&change.after) {
+        return Vec::new();
+    }
     let chosen = |service: &Service| {
         let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
         [&change.before, &change.after].into_iter().flatten().any(|pod| selects(selector, pod))

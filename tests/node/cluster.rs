@@ -53,7 +53,7 @@ impl Cluster {
 
     /// Makes a pod of one container `main` with this command.
     pub async fn run(&self, name: &str, command: &[&str]) -> Pod {
-        self.create(pod(name, json!({"containers": [container("main", command)]}))).await
+        self.create(pod(name, &json!({"containers": [container("main", command)]}))).await
     }
 
     /// Waits for a pod.
@@ -105,7 +105,7 @@ impl Cluster {
         let (mut printed, mut complaints) = (String::new(), String::new());
         let (read, read_errors, status) =
             tokio::join!(output.read_to_string(&mut printed), errors.read_to_string(&mut complaints), status);
-        (read.unwrap(), read_errors.unwrap());
+        assert!(read.is_ok() && read_errors.is_ok(), "the streams end in good order");
         let code = exit_code(&status.expect("every command has a status"))?;
         Ok((printed + &complaints, code))
     }
@@ -146,7 +146,7 @@ fn exit_code(status: &Status) -> Result<u8, String> {
 }
 
 /// The description of a pod.
-pub fn pod(name: &str, spec: Value) -> Value {
+pub fn pod(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec})
 }
 

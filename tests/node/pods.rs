@@ -41,7 +41,7 @@ async fn init_containers_run_in_order_before_the_containers() {
         ],
         "containers": [with(container("main", &["pause"]), &mount)],
     });
-    cluster.create::<Pod>(pod("inits", spec)).await;
+    cluster.create::<Pod>(pod("inits", &spec)).await;
     let ready = cluster.pod("inits", is_ready).await;
     let inits = ready.status.unwrap().init_container_statuses.unwrap();
     for init in inits {
@@ -60,7 +60,7 @@ async fn a_failing_init_container_keeps_the_pod_from_starting() {
         "initContainers": [container("broken", &["exit", "3"])],
         "containers": [container("main", &["pause"])],
     });
-    cluster.create::<Pod>(pod("broken", spec)).await;
+    cluster.create::<Pod>(pod("broken", &spec)).await;
     let failed = cluster.pod("broken", |pod: Option<&Pod>| phase(pod) == Some("Failed")).await;
     assert_eq!(reason(Some(&failed), 0), Some("PodInitializing"));
     assert_eq!(condition(Some(&failed), "Initialized").as_deref(), Some("False"));
@@ -75,7 +75,7 @@ async fn a_sidecar_starts_first_and_does_not_keep_the_pod_from_completing() {
         "initContainers": [sidecar],
         "containers": [container("main", &["exit", "0"])],
     });
-    cluster.create::<Pod>(pod("job", spec)).await;
+    cluster.create::<Pod>(pod("job", &spec)).await;
     let done = cluster.pod("job", |pod: Option<&Pod>| phase(pod) == Some("Succeeded")).await;
     let side = &done.status.unwrap().init_container_statuses.unwrap()[0];
     assert_eq!(side.state.as_ref().unwrap().terminated.as_ref().unwrap().exit_code, 0);
@@ -106,7 +106,7 @@ async fn a_panic_ends_its_container_only() {
         "restartPolicy": "Never",
         "containers": [container("main", &["panic", "out of cheese"]), container("other", &["pause"])],
     });
-    cluster.create::<Pod>(pod("panic", spec)).await;
+    cluster.create::<Pod>(pod("panic", &spec)).await;
     let ended = cluster.pod("panic", |pod: Option<&Pod>| reason(pod, 0) == Some("Error")).await;
     let statuses = ended.status.unwrap().container_statuses.unwrap();
     assert_eq!(statuses[0].state.as_ref().unwrap().terminated.as_ref().unwrap().exit_code, 101);
@@ -120,18 +120,18 @@ async fn a_panic_ends_its_container_only() {
 async fn what_cannot_run_says_why() {
     let cluster = Cluster::start().await;
     let spec = json!({"containers": [{"name": "main", "image": "nginx:1.27"}]});
-    cluster.create::<Pod>(pod("image", spec)).await;
+    cluster.create::<Pod>(pod("image", &spec)).await;
     let failing = cluster.pod("image", |pod: Option<&Pod>| reason(pod, 0) == Some("ErrImagePull")).await;
     insta::assert_snapshot!(message(&failing), @r#"failed to pull and unpack image "nginx:1.27": the embedded node downloads nothing; it has: test"#);
 
     let spec = json!({"restartPolicy": "Never", "containers": [container("main", &["/bin/foo", "bar"])]});
-    cluster.create::<Pod>(pod("program", spec)).await;
+    cluster.create::<Pod>(pod("program", &spec)).await;
     let failing = cluster.pod("program", |pod: Option<&Pod>| reason(pod, 0) == Some("StartError")).await;
     insta::assert_snapshot!(message(&failing), @r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/bin/foo": executable file not found in $PATH: unknown"#);
 
     let root = json!({"securityContext": {"runAsNonRoot": true}});
     let spec = json!({"containers": [with(container("main", &["pause"]), &root)]});
-    cluster.create::<Pod>(pod("root", spec)).await;
+    cluster.create::<Pod>(pod("root", &spec)).await;
     let refused = |pod: Option<&Pod>| reason(pod, 0) == Some("CreateContainerConfigError");
     let failing = cluster.pod("root", refused).await;
     insta::assert_snapshot!(message(&failing), @"container has runAsNonRoot and image will run as root");
@@ -147,7 +147,7 @@ fn message(pod: &Pod) -> String {
 async fn a_pod_that_fits_nowhere_is_pending() {
     let cluster = Cluster::start().await;
     let spec = json!({"nodeSelector": {"disk": "ssd"}, "containers": [container("main", &["pause"])]});
-    cluster.create::<Pod>(pod("picky", spec)).await;
+    cluster.create::<Pod>(pod("picky", &spec)).await;
     let unscheduled = |pod: Option<&Pod>| condition(pod, "PodScheduled").as_deref() == Some("False");
     let pending = cluster.pod("picky", unscheduled).await;
     let condition = &pending.status.as_ref().unwrap().conditions.as_ref().unwrap()[0];
@@ -176,7 +176,7 @@ async fn a_missing_config_map_is_waited_for() {
         "volumes": [{"name": "settings", "configMap": {"name": "settings"}}],
         "containers": [with(container("main", &["pause"]), &mount)],
     });
-    cluster.create::<Pod>(pod("late", spec)).await;
+    cluster.create::<Pod>(pod("late", &spec)).await;
     insta::assert_snapshot!(
         event(&cluster, "late", "FailedMount").await,
         @r#"MountVolume.SetUp failed for volume "settings" : configmap "settings" not found"#
@@ -220,7 +220,7 @@ async fn environment_and_volumes_come_from_the_cluster() {
         ],
         "containers": [with(container("main", &["pause"]), &main)],
     });
-    cluster.create::<Pod>(pod("env", spec)).await;
+    cluster.create::<Pod>(pod("env", &spec)).await;
     let ready = cluster.pod("env", is_ready).await;
     let (text, _) = cluster.exec("env", &["env", "NAME", "A", "PASSWORD", "NONE", "BOTH", "MAP_B", "IP"]).await;
     assert_eq!(text, format!("env 1 x - env/1 2 {}\n", crate::cluster::address(&ready)));
@@ -248,7 +248,7 @@ async fn a_volume_follows_its_config_map() {
         "volumes": [{"name": "map", "configMap": {"name": "map"}}],
         "containers": [with(container("main", &["pause"]), &mount)],
     });
-    cluster.create::<Pod>(pod("follows", spec)).await;
+    cluster.create::<Pod>(pod("follows", &spec)).await;
     cluster.pod("follows", |pod: Option<&Pod>| phase(pod) == Some("Running")).await;
     let patch = Patch::Merge(json!({"data": {"ready": "yes"}}));
     cluster.api::<ConfigMap>().patch("map", &PatchParams::default(), &patch).await.unwrap();
@@ -260,7 +260,7 @@ async fn logs_of_this_run_and_the_one_before() {
     let cluster = Cluster::start().await;
     let spec =
         json!({"restartPolicy": "OnFailure", "containers": [container("main", &["print", "one", "two", "three"])]});
-    cluster.create::<Pod>(pod("prints", spec)).await;
+    cluster.create::<Pod>(pod("prints", &spec)).await;
     cluster.pod("prints", |pod: Option<&Pod>| phase(pod) == Some("Succeeded")).await;
     assert_eq!(cluster.log("prints", LogParams::default()).await.unwrap(), "one\ntwo\nthree\n");
     let tail = LogParams { tail_lines: Some(1), follow: true, ..LogParams::default() };
@@ -297,7 +297,7 @@ async fn a_deleted_pod_is_asked_to_end_then_killed() {
         "terminationGracePeriodSeconds": 1,
         "containers": [container("main", &["pause"]), container("other", &["stubborn"])],
     });
-    let made = cluster.create::<Pod>(pod("ends", spec)).await;
+    let made = cluster.create::<Pod>(pod("ends", &spec)).await;
     cluster.pod("ends", is_ready).await;
     cluster.api::<Pod>().delete("ends", &DeleteParams::default()).await.unwrap();
     let codes = |pod: Option<&Pod>| -> Option<Vec<i32>> {
@@ -319,7 +319,7 @@ async fn probes_decide_over_readiness_and_restarts() {
         "livenessProbe": {"exec": {"command": ["exit", "1"]}, "periodSeconds": 1, "failureThreshold": 1},
     });
     let spec = json!({"containers": [with(container("main", &["serve", "x:81"]), &probe)]});
-    cluster.create::<Pod>(pod("ill", spec)).await;
+    cluster.create::<Pod>(pod("ill", &spec)).await;
     let restarted = |pod: Option<&Pod>| {
         let statuses = pod.and_then(|pod| pod.status.as_ref()?.container_statuses.as_ref());
         statuses.is_some_and(|statuses| statuses[0].restart_count > 0)

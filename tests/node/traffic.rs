@@ -26,7 +26,7 @@ async fn a_service_leads_to_its_ready_pods() {
     // Not an endpoint before the file is there.
     let probe = json!({"readinessProbe": {"exec": {"command": ["cat", "/ready"]}}});
     let spec = json!({"containers": [with(container("main", &["serve", "web:8080"]), &probe)]});
-    cluster.create::<Pod>(pod("web", spec)).await;
+    cluster.create::<Pod>(pod("web", &spec)).await;
     let running = cluster.pod("web", |pod: Option<&Pod>| phase(pod) == Some("Running")).await;
     assert_eq!(cluster.exec("client", &["call", "web", "80"]).await.0, "ConnectionRefused\n");
     cluster.exec("web", &["write", "/ready", "yes"]).await;
@@ -66,7 +66,7 @@ async fn redirects_lead_through_the_sidecar() {
             with(container("side", &["serve", "out:15001", "in:15006", "health:15021"]), &sidecar),
         ],
     });
-    cluster.create::<Pod>(pod("meshed", spec)).await;
+    cluster.create::<Pod>(pod("meshed", &spec)).await;
     let meshed = address(&cluster.pod("meshed", is_ready).await);
     let plain = address(&cluster.pod("plain", is_ready).await);
     let from_app = |to: [&'static str; 2]| {

@@ -22,6 +22,9 @@ use crate::embedded::{
     node::sync::lock,
 };
 
+/// Resources that nothing is said about here: events are many, own nothing, and die with their namespace.
+const IGNORED: &str = "events";
+
 /// The identity of an object.
 pub(super) type Uid = String;
 
@@ -116,6 +119,8 @@ pub(super) struct Graph {
     client: Client,
     objects: Mutex<Objects>,
     watches: Mutex<HashMap<String, Watch>>,
+    /// All namespaced kinds, the ignored ones as well.
+    namespaced: Mutex<Vec<Arc<Kind>>>,
     /// Objects to be looked at by the garbage collector.
     doubtful: Keys<Uid>,
     /// Namespaces in which something went away.
@@ -140,6 +145,7 @@ impl Graph {
             client,
             objects: Mutex::default(),
             watches: Mutex::default(),
+            namespaced: Mutex::default(),
             doubtful,
             emptied,
             kinds_changed: Notify::new(),
@@ -166,6 +172,8 @@ impl Graph {
                 found.insert(name, Arc::new(Kind { resource, namespaced }));
             }
         }
+        *lock(&self.namespaced) = found.values().filter(|kind| kind.namespaced).cloned().collect();
+        found.retain(|_, kind| kind.resource.plural != IGNORED);
         let gone: Vec<Watch> =
             lock(&self.watches).extract_if(|name, _| !found.contains_key(name)).map(|(_, watch)| watch).collect();
         gone.iter().for_each(|watch| self.forget(&watch.kind));
@@ -266,7 +274,7 @@ impl Graph {
 
     /// All namespaced kinds.
     pub(super) fn namespaced_kinds(&self) -> Vec<Arc<Kind>> {
-        lock(&self.watches).values().map(|watch| watch.kind.clone()).filter(|kind| kind.namespaced).collect()
+        lock(&self.namespaced).clone()
     }
 
     /// The kind that an owner reference means, in whichever version.

@@ -31,10 +31,11 @@ pub(super) async fn reconcile(shared: Arc<Shared>, graph: Arc<Graph>, name: Stri
         turn.delete(&kinds).await?;
         return Ok(None);
     }
-    // The graph sees nothing any more; it may be behind, so the server has the last word.
-    let left = turn.still_there(&graph.namespaced_kinds()).await?;
-    if !left.is_empty() {
-        turn.delete(&left).await?;
+    // The graph sees nothing any more; it may be behind, and does not know all, so the server has the last word.
+    let all = graph.namespaced_kinds();
+    let left = turn.still_there(&all).await?;
+    turn.delete(&left).await?;
+    if !left.is_empty() && !turn.still_there(&left).await?.is_empty() {
         return Ok(Some(LOOK_AGAIN));
     }
     turn.finalize(&namespace).await

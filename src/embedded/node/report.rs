@@ -43,6 +43,8 @@ impl Reporter {
 
     /// Writes the status as it is now, unless that is what was written last; `false` if the pod is gone.
     pub(super) async fn report(&mut self) -> bool {
+        // Containers that start together show up in one write.
+        tokio::task::yield_now().await;
         loop {
             let status = self.status();
             if self.written.as_ref() == Some(&status) {
