@@ -1,12 +1,14 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod error;
+mod explain;
 mod interrupt;
 pub mod labs;
 mod list;
 pub mod output;
 mod run;
 mod show;
+mod sidecar;
 mod version;
 mod workload;
 
@@ -33,6 +35,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say what manifests mean: who accepts what, who sends what, who reaches whom
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
@@ -40,6 +45,8 @@ enum Command {
     Run(run::RunArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
+    /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
+    Sidecar(sidecar::SidecarArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -49,9 +56,11 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Explain(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
+            Self::Sidecar(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }

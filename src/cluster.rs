@@ -9,6 +9,7 @@ pub mod delete;
 pub mod diagnose;
 pub mod error;
 pub mod exec;
+pub mod images;
 pub mod kinds;
 pub mod labels;
 pub mod ledger;

@@ -10,6 +10,7 @@ use crate::{
 /// The bundled programs, in alphabetical order.
 const PROGRAMS: &[(&str, Program)] = &[
     ("control-plane", crate::mesh::control_plane::program),
+    ("curl", workloads::curl::program),
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
     ("sidecar", crate::mesh::agent::program),

@@ -20,6 +20,7 @@ mod routing;
 mod serve;
 mod snapshot;
 pub mod sniff;
+pub mod standalone;
 pub mod stream;
 pub mod tasks;
 pub mod telemetry;

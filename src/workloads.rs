@@ -1,5 +1,6 @@
 //! The bundled applications. They know nothing of the mesh.
 
+pub mod curl;
 pub mod httpbin;
 pub mod sleep;
 mod tasks;

@@ -15,7 +15,7 @@ use labctl::{
         alert::ALERTS,
         verdict::{Expected, Verdict},
     },
-    render::manifest,
+    render::{manifest, object::Object},
 };
 use proptest::prelude::*;
 
@@ -318,7 +318,42 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
+/// Any value that a manifest may hold, with the texts that YAML likes to take for something else.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let text = prop_oneof![
+        "\\PC{0,20}",
+        "[a-z:#\\-\\n ]{0,20}",
+        proptest::sample::select(
+            &["yes", "8080", "null", "---", "1e3", "0x10", "~", "- a", "", " ", "a\n---\nb\n"][..]
+        )
+        .prop_map(str::to_owned),
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        text.clone().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 20, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::btree_map(text.clone(), inner, 0..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn manifests_are_read_as_they_are_written(specs in proptest::collection::vec(json(), 0..4)) {
+        let objects: Vec<Object> = specs.into_iter().map(|spec| {
+            let metadata = serde_json::json!({"name": "a"});
+            Object::new(serde_json::json!({"apiVersion": "v1", "kind": "K", "metadata": metadata, "spec": spec})).unwrap()
+        }).collect();
+        let text = manifest::write(&objects);
+        prop_assert_eq!(manifest::read("text", &text).map_err(|error| error.to_string()), Ok(objects));
+    }
+
     #[test]
     fn verdicts_are_read_as_they_are_written(verdict in verdict()) {
         prop_assert_eq!(verdict.to_string().parse::<Verdict>().unwrap(), verdict.clone());

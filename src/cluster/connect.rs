@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use super::ClusterError;
+use super::{ClusterError, error::told, images};
+use crate::embedded::{self, Embedded};
 
 /// Which cluster a run uses.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -35,6 +36,7 @@ impl std::fmt::Display for Target {
 pub struct Connection {
     client: kube::Client,
     kubeconfig: Kubeconfig,
+    embedded: Option<Embedded>,
 }
 
 impl Connection {
@@ -49,7 +51,11 @@ impl Connection {
     }
 
     /// Ends what [`connect`] started; a cluster that was there before stays.
-    pub async fn close(self) {}
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.shutdown().await;
+        }
+    }
 }
 
 /// Reaches a cluster, or starts one.
@@ -58,21 +64,46 @@ impl Connection {
 /// [`ClusterError::Connect`] if there is none, or it does not answer.
 pub async fn connect(target: &Target) -> Result<Connection, ClusterError> {
     match target {
-        Target::Embedded => Err(ClusterError::Connect("not merged".to_owned())),
+        Target::Embedded => start().await,
         Target::Kubernetes { kubeconfig, context } => reach(kubeconfig.as_ref(), context.clone()).await,
     }
 }
 
+/// Starts a cluster of our own.
+async fn start() -> Result<Connection, ClusterError> {
+    let options = embedded::Options { images: images::bundled(), programs: crate::programs::find };
+    let embedded = embedded::start(options).await.map_err(|error| ClusterError::Connect(chain(&error)))?;
+    Ok(Connection { client: embedded.client(), kubeconfig: embedded.kubeconfig(), embedded: Some(embedded) })
+}
+
 async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connection, ClusterError> {
-    let unreadable = |error: kube::config::KubeconfigError| ClusterError::Connect(error.to_string());
-    let kubeconfig = match file {
-        Some(file) => Kubeconfig::read_from(file).map_err(unreadable)?,
-        None => Kubeconfig::read().map_err(unreadable)?,
+    let read = match file {
+        Some(file) => Kubeconfig::read_from(file),
+        None => Kubeconfig::read(),
     };
+    let kubeconfig = read.map_err(|error| ClusterError::Connect(chain(&error)))?;
+    let client = client(kubeconfig.clone(), context).await?;
+    client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
+    Ok(Connection { client, kubeconfig, embedded: None })
+}
+
+async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube::Client, ClusterError> {
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(unreadable)?;
-    let failed = |error: kube::Error| ClusterError::Connect(super::error::told(&error));
-    let client = kube::Client::try_from(config).map_err(failed)?;
-    client.apiserver_version().await.map_err(failed)?;
-    Ok(Connection { client, kubeconfig })
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let config = config.map_err(|error| ClusterError::Connect(chain(&error)))?;
+    kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))
+}
+
+/// An error with its causes; one that its text has already is not told twice.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text.push_str(&format!(": {said}"));
+        }
+        cause = inner.source();
+    }
+    text
 }

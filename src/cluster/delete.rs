@@ -170,7 +170,7 @@ impl Cluster {
             other => other?,
         };
         let ours = ListParams::default().labels(&self.run.selector());
-        let found = match kind.everywhere(self.client()).list_metadata(&ours).await {
+        let found = match kind.everywhere(self.client()).list(&ours).await {
             // The definition of this kind is gone, and its objects with it.
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
             other => other.map_err(ClusterError::request(format!("list {kind_name}")))?,

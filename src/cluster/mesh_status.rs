@@ -93,7 +93,7 @@ impl Cluster {
                 Err(ClusterError::UnknownKind { .. }) => return Ok(Vec::new()),
                 other => other?,
             };
-            let listed = kind.everywhere(self.client()).list_metadata(&ListParams::default()).await;
+            let listed = kind.everywhere(self.client()).list(&ListParams::default()).await;
             let listed = listed.map_err(ClusterError::request(format!("list {kind_name}")))?;
             let resource = |metadata: kube::core::ObjectMeta| Resource {
                 kind: kind_name.to_owned(),

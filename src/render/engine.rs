@@ -97,6 +97,7 @@ fn place(error: &Error, file: String, text: Arc<str>) -> Excerpt {
 fn describe(error: &Error) -> String {
     match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, _) => format!("the template takes more than {FUEL} steps; is there a loop without end?"),
+        (ErrorKind::InvalidOperation | ErrorKind::TemplateNotFound, Some(detail)) => detail.to_owned(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     }

@@ -37,8 +37,9 @@ impl Context<'_> {
     /// What the cluster refused, or did not do in time.
     pub async fn install(&self, manifests: Vec<DynamicObject>, patience: &Patience) -> Result<(), Problem> {
         self.cluster.apply(manifests, patience).await?;
-        tokio::try_join!(self.cluster.until_ready(patience), self.until_injecting(patience))?;
-        Ok(())
+        // In this order: a control plane that does not even run has more to say.
+        self.cluster.until_ready(patience).await?;
+        Ok(self.until_injecting(patience).await?)
     }
 
     /// Waits until the control plane has put its root certificate into its webhook.

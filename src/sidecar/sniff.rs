@@ -159,9 +159,6 @@ pub async fn http(stream: &mut TcpStream, prefix: Bytes) -> io::Result<(Guess, B
 /// Empty lines before the request line are skipped, as HTTP servers do (RFC 9112, section 2.2): otherwise a
 /// request behind one would pass as opaque bytes, with headers that nobody has cleaned.
 pub fn guess(bytes: &[u8]) -> Option<Guess> {
-    if bytes.len() >= MOST {
-        return Some(Guess::Opaque);
-    }
     if bytes.len() >= HTTP2_PREFACE.len() && bytes.starts_with(HTTP2_PREFACE) {
         return Some(Guess::Http2);
     }
@@ -170,11 +167,11 @@ pub fn guess(bytes: &[u8]) -> Option<Guess> {
     }
     let line = match bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')) {
         Some(start) => &bytes[start..],
-        None => return None,
+        None => return (bytes.len() >= MOST).then_some(Guess::Opaque),
     };
     match line.iter().position(|&byte| byte == b'\n') {
         Some(end) => Some(if is_request_line(&line[..end]) { Guess::Http1 } else { Guess::Opaque }),
-        None if may_become_request_line(line) => None,
+        None if bytes.len() < MOST && may_become_request_line(line) => None,
         None => Some(Guess::Opaque),
     }
 }

@@ -42,6 +42,9 @@ pub enum TlsError {
         /// Why not.
         reason: String,
     },
+    /// The key is another certificate's.
+    #[error("the key does not belong to the certificate")]
+    KeyMismatch,
     /// The name is neither a DNS name nor an address.
     #[error("`{0}` cannot be sent as a server name")]
     Name(String),
@@ -87,7 +90,11 @@ fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: rustls::pki_types::PrivateKeyDer<'static>,
 ) -> Result<Arc<SingleCertAndKey>, TlsError> {
-    Ok(Arc::new(CertifiedKey::from_der(chain, key, provider())?.into()))
+    match CertifiedKey::from_der(chain, key, provider()) {
+        Ok(certified) => Ok(Arc::new(certified.into())),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::KeyMismatch),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn root_store(roots: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {

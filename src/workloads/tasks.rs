@@ -20,6 +20,12 @@ impl Tasks {
     pub(super) fn spawner(&self) -> Spawner {
         Spawner(Arc::downgrade(&self.0))
     }
+
+    /// Waits until all tasks have ended by themselves.
+    pub(super) async fn finish(self) {
+        let mut tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        while tasks.join_next().await.is_some() {}
+    }
 }
 
 impl<F> Executor<F> for Spawner

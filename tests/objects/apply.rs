@@ -237,6 +237,14 @@ fn applying_through_status_touches_only_the_status() {
 }
 
 #[test]
+fn null_says_nothing_in_a_built_in_kind() {
+    let live = applied(None, json!({ "replicas": 2 }), "a");
+    let other = applied(Some(&live), json!({ "replicas": null, "paused": true, "strategy": { "type": null } }), "b");
+    assert_eq!(other["spec"], json!({ "replicas": 2, "paused": true, "strategy": {} }));
+    assert_eq!(fields_of(&other, "b"), &json!({ "f:spec": { "f:paused": {}, "f:strategy": {} } }));
+}
+
+#[test]
 fn wrong_configurations_are_refused() {
     let refuse = |config: Value| apply(None, &config, writer("a"), false, shape()).unwrap_err().to_string();
     let mut books = deployment(json!({}));

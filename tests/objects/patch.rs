@@ -31,11 +31,34 @@ fn json_patch_changes_or_says_why_not() {
             json!({ "op": "add", "path": "/none/x", "value": 1 }),
             "add operation does not apply: doc is missing path: \"/none/x\": missing value",
         ),
+        (
+            json!({ "op": "test", "path": "/spec/paused", "value": 3 }),
+            "error in test for path: '/spec/paused': missing value",
+        ),
+        (
+            json!({ "op": "move", "from": "/none", "path": "/spec/x" }),
+            "move operation does not apply: doc is missing from path: /none: missing value",
+        ),
+        (
+            json!({ "op": "move", "from": "/spec", "path": "/spec/x" }),
+            "move operation does not apply: /spec cannot be moved into itself: /spec/x",
+        ),
+        (
+            json!({ "op": "copy", "from": "/none", "path": "/spec/x" }),
+            "copy operation does not apply: doc is missing from path: /none: missing value",
+        ),
+        (
+            json!({ "op": "copy", "from": "/spec", "path": "/none/x" }),
+            "copy operation does not apply: doc is missing destination path: /none/x: missing value",
+        ),
     ];
     for (operation, expected) in failures {
         assert_eq!(patch::json(&object, &json!([operation])).unwrap_err().to_string(), expected);
     }
-    assert!(matches!(patch::json(&object, &json!({})), Err(patch::PatchError::Decode(_))));
+    let error = patch::json(&object, &json!({})).unwrap_err();
+    insta::assert_snapshot!(error, @"error decoding patch: invalid type: map, expected a sequence");
+    let error = patch::json(&object, &json!([{ "op": "replace", "path": "/a" }])).unwrap_err();
+    insta::assert_snapshot!(error, @"error decoding patch: missing field `value`");
 }
 
 #[test]
@@ -43,7 +66,8 @@ fn merge_patch_merges_maps_and_replaces_lists() {
     let object = json!({ "a": { "b": 1, "c": 2 }, "list": [1, 2] });
     let patched = patch::merge(&object, &json!({ "a": { "b": null, "d": 3 }, "list": [3] })).unwrap();
     assert_eq!(patched, json!({ "a": { "c": 2, "d": 3 }, "list": [3] }));
-    assert!(patch::merge(&object, &json!([])).is_err());
+    let error = patch::merge(&object, &json!([])).unwrap_err();
+    insta::assert_snapshot!(error, @"error decoding patch: json: a patch of this type must be an object");
 }
 
 /// Each case: what is patched, the patch, the outcome; all of a pod's `spec` or `metadata`.
@@ -142,4 +166,6 @@ fn wrong_strategic_patches_are_refused() {
     };
     insta::assert_snapshot!(refuse(json!({ "containers": [{ "image": "x" }] })), @r#"map: {"image":"x"} does not contain declared merge key: name"#);
     insta::assert_snapshot!(refuse(json!({ "$patch": "destroy" })), @r#"unknown patch type found: "destroy""#);
+    insta::assert_snapshot!(refuse(json!({ "containers": ["x"] })), @"a list with a merge key has maps as elements");
+    insta::assert_snapshot!(refuse(json!({ "$retainKeys": "x" })), @"$retainKeys must be a list");
 }

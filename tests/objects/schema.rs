@@ -170,6 +170,12 @@ fn every_keyword_has_its_words() {
 }
 
 #[test]
+fn schema_that_cannot_be_read_is_an_error() {
+    let error = Schema::parse(&json!({ "minLength": "x" })).unwrap_err();
+    insta::assert_snapshot!(error, @r#"the schema cannot be read: invalid type: string "x", expected u64"#);
+}
+
+#[test]
 fn all_of_shows_what_failed() {
     let schema = json!({ "type": "integer", "allOf": [{ "minimum": 1 }, { "maximum": 3 }] });
     assert_eq!(wrong(&schema, &json!(2)), Vec::<String>::new());

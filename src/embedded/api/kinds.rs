@@ -65,14 +65,9 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The items of a list, to be changed.
-fn items_mut(value: &mut Value) -> &mut [Value] {
-    value.as_array_mut().map_or(&mut [], Vec::as_mut_slice)
-}
-
-/// The elements of the list at `pointer`; none if there is no such list. Indexing would leave nulls on the way.
-fn items_at<'a>(value: &'a mut Value, pointer: &str) -> &'a mut [Value] {
-    value.pointer_mut(pointer).map_or(&mut [], items_mut)
+/// The items of the list at a JSON pointer, to be changed. Unlike an index, it adds nothing that is not there.
+fn items_mut<'a>(object: &'a mut Value, pointer: &str) -> &'a mut [Value] {
+    object.pointer_mut(pointer).and_then(Value::as_array_mut).map_or(&mut [], Vec::as_mut_slice)
 }
 
 /// Removes a field.

@@ -110,7 +110,10 @@ pub fn apply(
         return Err(ApplyError::ManagedFields);
     }
     merge::check_lists(config, shape, "").map_err(ApplyError::List)?;
-    let config = appliable(config, writer.subresource);
+    let mut config = appliable(config, writer.subresource);
+    if shape.is_built_in() {
+        drop_nulls(&mut config);
+    }
     let base = live.cloned().map_or_else(|| identity(&config), without_managed_fields);
     let mut managed = live.map(Managed::of).unwrap_or_default();
     if live.is_some() && managed.is_empty() {
@@ -192,6 +195,18 @@ fn appliable(config: &Value, subresource: &str) -> Value {
         });
     }
     config
+}
+
+/// A null in a built-in kind says nothing: its Go type cannot tell it from an absent field.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 /// The empty object of a kind, against which the first version is compared.

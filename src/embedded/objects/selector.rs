@@ -84,7 +84,8 @@ impl LabelSelector {
         Ok(Self { requirements: parse::requirements(text)? })
     }
 
-    /// Reads a `LabelSelector` object (`matchLabels`, `matchExpressions`).
+    /// Reads a `LabelSelector` object (`matchLabels`, `matchExpressions`); the empty one matches everything.
+    /// Where an absent one matches nothing, as in Kubernetes, is the caller's to say.
     ///
     /// # Errors
     /// The first key, operator or value that cannot be. Fields are relative to the selector.

@@ -107,6 +107,11 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// Whether the kind is a built-in one.
+    pub(crate) fn is_built_in(self) -> bool {
+        matches!(self.0, Node::BuiltIn(_))
+    }
+
     /// Whether the field `name` is a field of a structure (`spec`), not an entry of a map (a label).
     pub(crate) fn is_named_field(self, name: &str) -> bool {
         match self.0 {

@@ -7,7 +7,7 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Error, Location, Spanned};
 
 use crate::mesh::validate::{Path, Segment};
 
@@ -50,22 +50,38 @@ pub struct YamlError {
 /// # Errors
 /// [`YamlError`] if it is not YAML, or has the same key twice.
 pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
-    let documents: Vec<Spanned<Data>> = serde_saphyr::from_multiple(text).map_err(|error| {
+    // Files of cases lean heavily on aliases; how much these may repeat is still limited.
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { enforce_alias_anchor_ratio: false },
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    let documents: Vec<Spanned<Data>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let error = error.without_snippet();
         let place = error.location();
-        let at = |number: Option<u64>| number.unwrap_or_default();
         YamlError {
-            line: at(place.as_ref().map(serde_saphyr::Location::line)),
-            column: at(place.as_ref().map(serde_saphyr::Location::column)),
-            message: first_line(&error.without_snippet().to_string()),
+            line: place.as_ref().map_or(0, Location::line),
+            column: place.as_ref().map_or(0, Location::column),
+            message: message(error),
         }
     })?;
     Ok(documents.into_iter().map(Node::from).filter(|node| !matches!(node.data, Data::Scalar(Value::Null))).collect())
 }
 
-/// The message without its excerpt and its place, which are shown in our own way.
-fn first_line(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default();
-    line.rsplit_once(" at line ").map_or(line, |(message, _)| message).to_owned()
+/// What is wrong, without the place, which is shown in our own way.
+fn message(error: &Error) -> String {
+    match error {
+        Error::DuplicateMappingKey { key, .. } => {
+            format!("the key `{}` is there twice", key.as_deref().unwrap_or("?"))
+        }
+        Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => format!("not YAML: {msg}"),
+        other => {
+            let text = other.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            let line = line.strip_prefix("error: ").unwrap_or(line);
+            line.rsplit_once(" at line ").map_or(line, |(message, _)| message).to_owned()
+        }
+    }
 }
 
 impl From<Spanned<Data>> for Node {
@@ -91,19 +107,30 @@ impl Node {
     pub fn nearest(&self, path: &Path) -> &Self {
         let mut node = self;
         for segment in &path.0 {
-            let next = match (&node.data, segment) {
-                (Data::List(items), Segment::Index(index)) => items.get(*index),
-                (Data::Map(entries), Segment::Key(key)) => {
-                    entries.iter().find(|(name, _)| name.to_key() == *key).map(|(_, value)| value)
-                }
-                _ => None,
-            };
-            match next {
-                Some(next) => node = next,
+            match node.step(segment) {
+                Some((_, next)) => node = next,
                 None => break,
             }
         }
         node
+    }
+
+    /// The name of the last field of a path, if it is there; otherwise as [`Self::nearest`].
+    pub fn nearest_key(&self, path: &Path) -> &Self {
+        let Some((last, above)) = path.0.split_last() else { return self };
+        let owner = self.nearest(&Path(above.to_vec()));
+        owner.step(last).map_or(owner, |(key, _)| key)
+    }
+
+    /// One step into a list or a map: the key (of a list, the item itself) and the value.
+    fn step(&self, segment: &Segment) -> Option<(&Self, &Self)> {
+        match (&self.data, segment) {
+            (Data::List(items), Segment::Index(index)) => items.get(*index).map(|item| (item, item)),
+            (Data::Map(entries), Segment::Key(key)) => {
+                entries.iter().find(|(name, _)| name.to_key() == *key).map(|(name, value)| (name, value))
+            }
+            _ => None,
+        }
     }
 
     fn to_key(&self) -> String {

@@ -80,11 +80,7 @@ impl Index {
     pub fn client_setting(&self, client: WorkloadId, target: Target<'_>, endpoint: Option<Endpoint>) -> ClientSetting {
         let data = self.workload(client);
         if !data.sidecar {
-            return ClientSetting::plaintext(
-                None,
-                false,
-                "the client has no sidecar: rules and auto mTLS are not for it",
-            );
+            return ClientSetting::plaintext(None, false, "no sidecar: no rule and no auto mTLS");
         }
         let selected = self.select_rule(data, target.service);
         let mut reasons = vec![self.rule_reason(data, target.service, selected)];

@@ -74,8 +74,8 @@ impl Listener<'_> {
             (Some(mode), true) => match admit(mode, index.workload(request.from), request.certificate.as_ref()) {
                 Err(alert) => Verdict::TlsAlert(alert),
                 Ok(()) => {
-                    let gateway = index.workload(at.workload);
-                    let own = index.settings().identity(&gateway.namespace, &gateway.service_account);
+                    let client = index.workload(request.from);
+                    let own = index.settings().identity(&client.namespace, &client.service_account).to_string();
                     let mutual = mode == ServerTlsMode::IstioMutual;
                     let seen = if mutual { Verdict::Mtls(own) } else { Verdict::TlsOnly };
                     return self.forward(index, request, at, authority, seen, reason);

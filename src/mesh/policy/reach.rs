@@ -13,7 +13,6 @@ pub use request::{Certificate, Reached, Request, Scheme};
 use super::{ClientSetting, Endpoint, Index, ServiceId, Target, WorkloadId, gateway};
 use crate::{
     mesh::{
-        identity::SpiffeId,
         resources::ClientTlsMode,
         snapshot::{Role, Workload},
     },
@@ -27,8 +26,10 @@ pub enum Verdict {
     Dns,
     /// The gateway or the client's own proxy answered in the server's place.
     Http(u16),
-    /// Answered, by mutual TLS of the mesh with this server.
-    Mtls(SpiffeId),
+    /// Answered, by mutual TLS of the mesh in which the client proved to be this (its URI name).
+    Mtls(String),
+    /// The Service has no ready pod.
+    NoEndpoint,
     /// Answered, without TLS of the mesh.
     Plaintext,
     /// Nobody listens.
@@ -48,7 +49,8 @@ impl fmt::Display for Verdict {
         match self {
             Self::Dns => f.write_str("dns"),
             Self::Http(status) => write!(f, "http({status})"),
-            Self::Mtls(server) => write!(f, "mtls({server})"),
+            Self::Mtls(client) => write!(f, "mtls({client})"),
+            Self::NoEndpoint => f.write_str("no-endpoint"),
             Self::Plaintext => f.write_str("plaintext"),
             Self::Refused => f.write_str("refused"),
             Self::Reset => f.write_str("reset"),
@@ -97,8 +99,6 @@ pub struct Prediction {
 enum Failure {
     /// The server closed an established connection before it answered.
     Closed,
-    /// There is no endpoint.
-    NoEndpoint,
     /// No connection stood: TLS failed.
     Tls,
 }
@@ -107,7 +107,6 @@ impl Failure {
     fn flags(self) -> &'static str {
         match self {
             Self::Closed => "UC",
-            Self::NoEndpoint => "UH",
             Self::Tls => "UF,URX",
         }
     }
@@ -155,11 +154,9 @@ impl Index {
             let verdict = if leg.scheme.is_tls() { Verdict::TlsOnly } else { Verdict::Plaintext };
             return Prediction::without_endpoint(verdict, format!("{} lies outside the mesh", data.host));
         }
-        let reason = format!("{} has no ready endpoint", data.host);
-        if leg.client.sidecar {
-            return leg.failure(Failure::NoEndpoint, vec![reason]);
-        }
-        Prediction::without_endpoint(Verdict::Refused, reason)
+        let prediction =
+            Prediction::without_endpoint(Verdict::NoEndpoint, format!("{} has no ready endpoint", data.host));
+        Prediction { flags: if leg.client.sidecar { "UH" } else { "" }, ..prediction }
     }
 
     fn reach_endpoint(&self, leg: &Leg<'_>, target: Target<'_>, endpoint: Endpoint) -> Prediction {
@@ -222,12 +219,11 @@ impl Index {
             Answer::Alert(name) => Verdict::TlsAlert(name),
             Answer::Garbled => Verdict::TlsError,
             Answer::Mtls if application.is_none() => {
-                Verdict::Mtls(self.settings().identity(&server.namespace, &server.service_account))
+                Verdict::Mtls(arrival.presented().map(|certificate| certificate.uri.clone()).unwrap_or_default())
             }
             Answer::Closed | Answer::Mtls | Answer::Plaintext => Verdict::Reset,
         };
-        let client = arrival.presented().map(|certificate| certificate.uri.clone());
-        self.seen(leg, endpoint, verdict, client, outcome)
+        self.seen(leg, endpoint, verdict, outcome)
     }
 
     /// A client whose sidecar sends on what the application wrote.
@@ -242,7 +238,7 @@ impl Index {
         let server = self.workload(endpoint.workload);
         let application = server.port(endpoint.port).and_then(|port| port.tls.as_ref());
         match outcome.answer {
-            Answer::Plaintext if application.is_none() => self.seen(leg, endpoint, Verdict::Plaintext, None, outcome),
+            Answer::Plaintext if application.is_none() => self.seen(leg, endpoint, Verdict::Plaintext, outcome),
             _ => leg.failure(Failure::Closed, outcome.reasons).at(endpoint, outcome.by),
         }
     }
@@ -271,31 +267,24 @@ impl Index {
             return leg.failure(Failure::Tls, outcome.reasons).at(endpoint, outcome.by);
         }
         if outcome.answer == Answer::Application {
-            return self.seen(leg, endpoint, Verdict::TlsOnly, None, outcome);
+            return self.seen(leg, endpoint, Verdict::TlsOnly, outcome);
         }
         // Inside mutual TLS the application's own TLS, or the lack of it, must agree with that of the server.
         let verdict = match (leg.scheme.is_tls(), application.is_some()) {
             (true, false) => Verdict::TlsError,
             (false, true) => return leg.failure(Failure::Closed, outcome.reasons).at(endpoint, outcome.by),
-            _ => Verdict::Mtls(self.settings().identity(&server.namespace, &server.service_account)),
+            _ => Verdict::Mtls(arrival.presented().map(|certificate| certificate.uri.clone()).unwrap_or_default()),
         };
-        let client = arrival.presented().map(|certificate| certificate.uri.clone());
-        self.seen(leg, endpoint, verdict, client, outcome)
+        self.seen(leg, endpoint, verdict, outcome)
     }
 
-    fn seen(
-        &self,
-        leg: &Leg<'_>,
-        endpoint: Endpoint,
-        verdict: Verdict,
-        client: Option<String>,
-        outcome: inbound::Outcome,
-    ) -> Prediction {
+    fn seen(&self, leg: &Leg<'_>, endpoint: Endpoint, verdict: Verdict, outcome: inbound::Outcome) -> Prediction {
         let server = self.workload(endpoint.workload);
         let http = self.inbound_protocol(endpoint.workload, endpoint.port) != Protocol::Tcp && leg.scheme.is_http();
-        let forwarded = match (&verdict, client) {
-            (Verdict::Mtls(by), Some(uri)) if http && server.intercepts(endpoint.port) => {
-                Some(ForwardedClient { by: by.to_string(), uri })
+        let forwarded = match &verdict {
+            Verdict::Mtls(uri) if http => {
+                let by = self.settings().identity(&server.namespace, &server.service_account).to_string();
+                Some(ForwardedClient { by, uri: uri.clone() })
             }
             _ => None,
         };

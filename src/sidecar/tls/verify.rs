@@ -50,6 +50,15 @@ impl WrongPeer {
     }
 }
 
+/// Calls a certificate that another authority of the same name has signed what it is. All self-signed roots of one
+/// trust domain have one name, and webpki then complains of the signature.
+fn unknown_issuer(error: Error) -> Error {
+    match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::UnknownIssuer.into(),
+        other => other,
+    }
+}
+
 /// Lets in clients whose chain ends at a root of the mesh and whose identity is of a trusted domain.
 pub struct MeshClients {
     chain: Arc<dyn ClientCertVerifier>,
@@ -88,7 +97,7 @@ impl ClientCertVerifier for MeshClients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.chain.verify_client_cert(certificate, intermediates, now)?;
+        let verified = self.chain.verify_client_cert(certificate, intermediates, now).map_err(unknown_issuer)?;
         let presented = Peer::new(certificate).uris;
         if presented.iter().any(|uri| self.trusts(uri)) {
             return Ok(verified);
@@ -155,7 +164,8 @@ impl ServerCertVerifier for ExpectedServer {
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         let algorithms = provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)
+            .map_err(unknown_issuer)?;
         match &self.names {
             ServerNames::Any => {}
             ServerNames::ServerName => verify_server_name(&parsed, server_name)?,

@@ -16,8 +16,8 @@ pub fn default(definition: &mut Value) {
     let kind = spec["names"]["kind"].as_str().unwrap_or_default().to_owned();
     set_default(&mut spec["names"], "singular", kind.to_lowercase());
     set_default(&mut spec["names"], "listKind", format!("{kind}List"));
-    for version in items_mut(&mut spec["versions"]) {
-        for column in items_mut(&mut version["additionalPrinterColumns"]) {
+    for version in items_mut(spec, "/versions") {
+        for column in items_mut(version, "/additionalPrinterColumns") {
             set_default(column, "priority", 0);
         }
     }

@@ -35,9 +35,7 @@ pub fn validate_update(pod: &Value, before: &Value) -> Vec<FieldError> {
     }
     for list in ["containers", "initContainers"] {
         let images = items(&pod["spec"][list]).iter().map(|container| container["image"].clone());
-        // Indexing would put a null where the pod has no such list.
-        let Some(own) = allowed.get_mut(list) else { continue };
-        for (container, image) in super::items_mut(own).iter_mut().zip(images) {
+        for (container, image) in super::items_mut(&mut allowed, &format!("/{list}")).iter_mut().zip(images) {
             container["image"] = image;
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{is_unset, items_at, set_default};
+use super::{is_unset, items_mut, set_default};
 
 /// Fills in the defaults of a template.
 pub(super) fn default_template(template: &mut Value) {
@@ -24,11 +24,11 @@ pub(super) fn default(spec: &mut Value) {
         spec["serviceAccountName"] = account.clone();
         spec["serviceAccount"] = account;
     }
-    for volume in items_at(spec, "/volumes") {
+    for volume in items_mut(spec, "/volumes") {
         default_volume(volume);
     }
-    for list in ["containers", "initContainers"] {
-        items_at(spec, &format!("/{list}")).iter_mut().for_each(default_container);
+    for list in ["/containers", "/initContainers"] {
+        items_mut(spec, list).iter_mut().for_each(default_container);
     }
 }
 
@@ -44,12 +44,14 @@ fn default_volume(volume: &mut Value) {
             fields.insert("emptyDir".to_owned(), json!({}));
         }
     }
-    for source in items_at(volume, "/projected/sources") {
+    for source in items_mut(volume, "/projected/sources") {
         if source["serviceAccountToken"].is_object() {
             set_default(&mut source["serviceAccountToken"], "expirationSeconds", 3600);
         }
-        for item in items_at(source, "/downwardAPI/items") {
-            default_field_ref(&mut item["fieldRef"]);
+        for item in items_mut(source, "/downwardAPI/items") {
+            if item["fieldRef"].is_object() {
+                default_field_ref(&mut item["fieldRef"]);
+            }
         }
     }
 }
@@ -64,10 +66,10 @@ fn default_container(container: &mut Value) {
     set_default(container, "resources", json!({}));
     set_default(container, "terminationMessagePath", "/dev/termination-log");
     set_default(container, "terminationMessagePolicy", "File");
-    for port in items_at(container, "/ports") {
+    for port in items_mut(container, "/ports") {
         set_default(port, "protocol", "TCP");
     }
-    for variable in items_at(container, "/env") {
+    for variable in items_mut(container, "/env") {
         if variable["valueFrom"]["fieldRef"].is_object() {
             default_field_ref(&mut variable["valueFrom"]["fieldRef"]);
         }

@@ -12,7 +12,7 @@ pub fn default_binding(binding: &mut Value) {
         binding["roleRef"]["apiGroup"] = GROUP.into();
     }
     let namespace = binding["metadata"]["namespace"].clone();
-    for subject in items_mut(&mut binding["subjects"]) {
+    for subject in items_mut(binding, "/subjects") {
         match subject["kind"].as_str() {
             Some("ServiceAccount") if namespace.is_string() => set_default(subject, "namespace", namespace.clone()),
             Some("Group" | "User") => set_default(subject, "apiGroup", GROUP),

@@ -23,7 +23,7 @@ pub fn default(service: &mut Value) {
     if spec["type"] == "LoadBalancer" {
         set_default(spec, "allocateLoadBalancerNodePorts", true);
     }
-    for port in items_mut(&mut spec["ports"]) {
+    for port in items_mut(spec, "/ports") {
         set_default(port, "protocol", "TCP");
         if port["targetPort"].is_null() || port["targetPort"] == 0 || port["targetPort"] == "" {
             port["targetPort"] = port["port"].clone();

@@ -6,7 +6,7 @@ use super::{FieldError, invalid, is_unset, items, items_mut, required, set_defau
 
 /// Fills in what admissionregistration.k8s.io/v1 promises.
 pub fn default(configuration: &mut Value) {
-    for webhook in items_mut(&mut configuration["webhooks"]) {
+    for webhook in items_mut(configuration, "/webhooks") {
         set_default(webhook, "failurePolicy", "Fail");
         set_default(webhook, "matchPolicy", "Equivalent");
         set_default(webhook, "namespaceSelector", json!({}));
@@ -16,7 +16,7 @@ pub fn default(configuration: &mut Value) {
         if webhook["clientConfig"]["service"].is_object() {
             set_default(&mut webhook["clientConfig"]["service"], "port", 443);
         }
-        for rule in items_mut(&mut webhook["rules"]) {
+        for rule in items_mut(webhook, "/rules") {
             set_default(rule, "scope", "*");
         }
     }

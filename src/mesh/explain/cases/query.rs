@@ -112,6 +112,9 @@ fn reached(prediction: &Prediction) -> (String, Value) {
         Verdict::TlsAlert(_) => "tls_alert".to_owned(),
         Verdict::TlsError => "tls_error".to_owned(),
         Verdict::TlsOnly => "ok_tls".to_owned(),
+        // The proxy of the client answers for a Service without pods; a client without proxy is refused.
+        Verdict::NoEndpoint if prediction.flags == "UH" => "http_503".to_owned(),
+        Verdict::NoEndpoint => "refused".to_owned(),
         Verdict::Dns | Verdict::Refused | Verdict::Reset => prediction.verdict.to_string(),
     };
     let forwarded = prediction.forwarded.as_ref();
