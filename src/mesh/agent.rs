@@ -5,7 +5,7 @@
 mod app_health;
 mod control_plane;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -27,9 +27,6 @@ use crate::{
         config::{ProxyConfig, Svid},
     },
 };
-
-/// How long a sidecar whose certificate could not be read waits before it asks for another one.
-const UNREADABLE: Duration = Duration::from_mins(1);
 
 /// Runs the program.
 pub fn program(host: Arc<dyn Host>, _arguments: Vec<String>) -> BoxFuture<'static, ExitStatus> {
@@ -180,6 +177,7 @@ impl Agent {
 fn renewal(svid: &Svid) -> Timestamp {
     let random = uuid::Uuid::new_v4().as_u64_pair().0;
     let chance = random as f64 / u64::MAX as f64;
+    let now = Timestamp::now();
     let validity = svid.chain.first().and_then(|leaf| Validity::of(leaf).ok());
-    validity.map_or_else(|| Timestamp::now() + UNREADABLE, |validity| validity.renewal(chance))
+    validity.unwrap_or(Validity { not_before: now, not_after: now }).renewal(now, chance)
 }

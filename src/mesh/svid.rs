@@ -15,6 +15,8 @@ use crate::sidecar::config::Svid;
 const RENEWAL_RATIO: f64 = 0.5;
 /// How far renewals scatter around that, so that sidecars which started together do not ask together.
 const RENEWAL_JITTER: f64 = 0.01;
+/// How soon a certificate is renewed at the earliest.
+const SOONEST_RENEWAL: Duration = Duration::from_mins(1);
 /// How often a waiting renewal looks at the clock: a laptop that slept must not miss its time.
 const CLOCK_CHECK: Duration = Duration::from_mins(1);
 
@@ -98,10 +100,12 @@ impl Validity {
     }
 
     /// When to renew: at half of the life, moved by up to a hundredth of it; `chance` is from 0 to 1.
-    pub fn renewal(&self, chance: f64) -> Timestamp {
+    ///
+    /// Never at once: an authority that is about to end issues certificates that are past their half already.
+    pub fn renewal(&self, now: Timestamp, chance: f64) -> Timestamp {
         let life = self.not_after.duration_since(self.not_before).as_secs_f64().max(0.0);
         let share = RENEWAL_RATIO + RENEWAL_JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
-        self.not_before + Duration::from_secs_f64(life * share)
+        (self.not_before + Duration::from_secs_f64(life * share)).max(now + SOONEST_RENEWAL)
     }
 }
 
@@ -177,9 +181,11 @@ mod tests {
     #[test]
     fn renewal_is_at_half_of_the_life() {
         let life = Validity { not_before: NOW, not_after: NOW + Duration::from_secs(1000) };
-        assert_eq!(life.renewal(0.5), NOW + Duration::from_secs(500));
-        assert_eq!(life.renewal(0.0), NOW + Duration::from_secs(490));
-        assert_eq!(life.renewal(7.0), NOW + Duration::from_secs(510));
+        assert_eq!(life.renewal(NOW, 0.5), NOW + Duration::from_secs(500));
+        assert_eq!(life.renewal(NOW, 0.0), NOW + Duration::from_secs(490));
+        assert_eq!(life.renewal(NOW, 7.0), NOW + Duration::from_secs(510));
+        let late = NOW + Duration::from_secs(900);
+        assert_eq!(life.renewal(late, 0.5), late + SOONEST_RENEWAL);
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,7 +34,7 @@ use tokio::io::AsyncReadExt;
 use crate::caller::{self, Answer, Call};
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 pub struct Mesh {
     embedded: Embedded,
@@ -71,8 +71,18 @@ impl Mesh {
         }
     }
 
+    /// Ends the control plane and waits until its successor is ready.
+    pub async fn restart(&self) {
+        let pods: Api<Pod> = Api::namespaced(self.client(), "istio-system");
+        let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0);
+        let (name, uid) = (pod.name_any(), pod.uid().unwrap());
+        pods.delete(&name, &DeleteParams::default()).await.unwrap();
+        within(wait::await_condition(pods, &name, wait::conditions::is_deleted(&uid))).await.unwrap();
+        self.until_ready().await;
+    }
+
     /// What a container of all pods of a namespace has said.
-    async fn log(&self, namespace: &str, container: &str) -> String {
+    pub async fn log(&self, namespace: &str, container: &str) -> String {
         let api: Api<Pod> = Api::namespaced(self.client(), namespace);
         let parameters = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
         let mut text = String::new();
@@ -137,7 +147,11 @@ impl Mesh {
         let found = tokio::time::timeout(PATIENCE, wait::await_condition(api.clone(), "labctl-mesh-status", condition));
         match found.await {
             Ok(map) => status(map.unwrap().as_ref()).unwrap(),
-            Err(_) => panic!("the status stays {:?}", status(Some(&api.get("labctl-mesh-status").await.unwrap()))),
+            Err(_) => panic!(
+                "{}\nthe status stays {:?}",
+                self.log("foo", "istio-proxy").await,
+                status(Some(&api.get("labctl-mesh-status").await.unwrap()))
+            ),
         }
     }
 
@@ -204,7 +218,7 @@ impl Mesh {
     }
 }
 
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
+async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
 }
 

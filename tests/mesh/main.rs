@@ -4,8 +4,8 @@ mod caller;
 mod cluster;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::{Api, ResourceExt, api::DeleteParams, runtime::wait};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt, api::DeleteParams};
 use labctl::mesh::{
     control_plane::certificates::IssuedCertificate,
     identity::SpiffeId,
@@ -168,12 +168,7 @@ async fn a_restarted_control_plane_carries_on() {
     mesh.namespace("foo", &[("istio-injection", "enabled")]).await;
     mesh.pod("foo", "app").await;
     let root = mesh.root("foo").await;
-    let pods: Api<Pod> = Api::namespaced(mesh.client(), "istio-system");
-    let first = pods.list(&Default::default()).await.unwrap().items.remove(0);
-    let (name, uid) = (first.name_any(), first.uid().unwrap());
-    pods.delete(&name, &DeleteParams::default()).await.unwrap();
-    cluster::within(wait::await_condition(pods, &name, wait::conditions::is_deleted(&uid))).await.unwrap();
-    mesh.until_ready().await;
+    mesh.restart().await;
     mesh.apply(&policy("foo", "default", "STRICT")).await;
     let status = mesh.until(|status| status.resources.len() == 1 && status.proxies.len() == 1).await;
     assert_eq!(status.proxies[0].pod, "app");
@@ -183,4 +178,19 @@ async fn a_restarted_control_plane_carries_on() {
     assert_eq!(mesh.root("bar").await, root);
     let secrets: Api<Secret> = Api::namespaced(mesh.client(), "istio-system");
     assert_eq!(secrets.get("istio-ca-secret").await.unwrap().data.unwrap()["ca-cert.pem"].0, root.as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_root_reaches_everybody() {
+    let mesh = Mesh::start().await;
+    mesh.namespace("foo", &[("istio-injection", "enabled")]).await;
+    mesh.pod("foo", "app").await;
+    let old = mesh.root("foo").await;
+    let secrets: Api<Secret> = Api::namespaced(mesh.client(), "istio-system");
+    secrets.delete("istio-ca-secret", &DeleteParams::default()).await.unwrap();
+    mesh.restart().await;
+    assert_ne!(mesh.root("foo").await, old);
+    mesh.apply(&policy("foo", "default", "STRICT")).await;
+    mesh.until(|status| status.resources.len() == 1 && status.proxies.len() == 1).await;
+    mesh.pod("foo", "another").await;
 }

@@ -74,8 +74,9 @@ async fn delete(context: &PodContext) {
 
 /// From the first volume to the end of the last container.
 async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
-    let Some(network) = set_up(context, deadline.clone()).await else { return };
-    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh(context.clone(), network.address().to_string())));
+    let Some((network, seen)) = set_up(context, deadline.clone()).await else { return };
+    let address = network.address().to_string();
+    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh(context.clone(), address, seen)));
     // Sidecars end after the containers they serve.
     let sidecars_stop = watch::Sender::new(None);
     let mut crew = Crew { context, network, deadline, sidecars_stop, sidecars: JoinSet::new() };
@@ -86,8 +87,11 @@ async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
 }
 
 /// Mounts the volumes and gives the pod its address; `None` if it is deleted before.
-async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -> Option<Arc<PodNetwork>> {
+///
+/// Also answers how many changes of ConfigMaps and Secrets the volumes have seen.
+async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -> Option<(Arc<PodNetwork>, u64)> {
     let mut changes = context.node.sources.changes();
+    let mut seen = changes.borrow_and_update().count();
     let (mut pause, longest) = MOUNT_PAUSES;
     while let Err(failure) = context.volumes.fill(&context.pod, "", &context.node.sources).await {
         context.node.recorder.warning(&*context.pod, "FailedMount", failure.to_string());
@@ -96,12 +100,13 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
             () = sleep(pause) => pause = (pause * 2).min(longest),
             _ = stopped(&mut deadline) => return None,
         }
+        seen = changes.borrow_and_update().count();
     }
     let network = context.node.network.join();
     match network {
         Ok(network) => {
             context.live.update(|state| state.address = Some(network.address()));
-            Some(network)
+            Some((network, seen))
         }
         Err(error) => {
             let text = format!("Failed to create pod sandbox: no address is free: {error}");
@@ -113,7 +118,7 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
 }
 
 /// Keeps the volumes like their sources, and tokens fresh.
-async fn refresh(context: Arc<PodContext>, address: String) {
+async fn refresh(context: Arc<PodContext>, address: String, mut seen: u64) {
     let mut changes = context.node.sources.changes();
     let renewal = volumes::renewal(&context.pod);
     loop {
@@ -128,8 +133,12 @@ async fn refresh(context: Arc<PodContext>, address: String) {
                 if changed.is_err() {
                     return;
                 }
-                let (namespace, name) = changes.borrow_and_update().clone();
-                if !volumes::refers_to(&context.pod, &namespace, &name) {
+                let newest = changes.borrow_and_update();
+                let ours = newest.since(seen).any(|(namespace, name)| {
+                    volumes::refers_to(&context.pod, namespace, name)
+                });
+                seen = newest.count();
+                if !ours {
                     continue;
                 }
             }

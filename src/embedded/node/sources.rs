@@ -1,6 +1,6 @@
 //! The objects that pods are made of: ConfigMaps and Secrets from live copies, tokens from the API server.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use k8s_openapi::api::{
     authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
@@ -24,14 +24,33 @@ pub(super) struct Sources {
     client: Client,
     config_maps: Informer<ConfigMap>,
     secrets: Informer<Secret>,
-    changed: watch::Receiver<Key>,
+    changed: watch::Receiver<Changes>,
     _forward: Arc<[AbortOnDropHandle<()>; 2]>,
+}
+
+/// When each ConfigMap and Secret changed last, counted in changes of any of them.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    count: u64,
+    last: HashMap<Key, u64>,
+}
+
+impl Changes {
+    /// How many changes there were.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// What has changed since there were `count` changes.
+    pub(super) fn since(&self, count: u64) -> impl Iterator<Item = &Key> {
+        self.last.iter().filter(move |(_, last)| **last > count).map(|(key, _)| key)
+    }
 }
 
 impl Sources {
     pub(super) fn start(client: Client, informers: &Informers) -> Self {
         let (config_maps, secrets) = (informers.config_maps.clone(), informers.secrets.clone());
-        let (sender, changed) = watch::channel(Key::default());
+        let (sender, changed) = watch::channel(Changes::default());
         let forwards = [forward(&config_maps, sender.clone()), forward(&secrets, sender)];
         Self { client, config_maps, secrets, changed, _forward: Arc::new(forwards) }
     }
@@ -45,7 +64,7 @@ impl Sources {
     }
 
     /// Tells that some ConfigMap or Secret has changed.
-    pub(super) fn changes(&self) -> watch::Receiver<Key> {
+    pub(super) fn changes(&self) -> watch::Receiver<Changes> {
         self.changed.clone()
     }
 
@@ -72,11 +91,15 @@ impl Sources {
     }
 }
 
-fn forward<K: Watched>(informer: &Informer<K>, sender: watch::Sender<Key>) -> AbortOnDropHandle<()> {
+fn forward<K: Watched>(informer: &Informer<K>, sender: watch::Sender<Changes>) -> AbortOnDropHandle<()> {
     let mut changes = informer.subscribe();
     AbortOnDropHandle::new(tokio::spawn(async move {
         while let Some(change) = changes.recv().await {
-            sender.send_replace(key_of(&**change.object()));
+            let key = key_of(&**change.object());
+            sender.send_modify(|changes| {
+                changes.count += 1;
+                changes.last.insert(key, changes.count);
+            });
         }
     }))
 }

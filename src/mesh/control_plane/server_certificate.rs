@@ -98,6 +98,6 @@ fn issue(authority: &CertificateAuthority, names: &[String]) -> Result<Issued, S
         .map_err(ServerCertificateError::Sign)?;
     let chain = svid::certificates(&issued.certificate).map_err(ServerCertificateError::Read)?;
     // There is but one control plane, so nobody else renews at this moment.
-    let renewal = Validity::of(&chain[0]).map_err(ServerCertificateError::Read)?.renewal(0.5);
+    let renewal = Validity::of(&chain[0]).map_err(ServerCertificateError::Read)?.renewal(Timestamp::now(), 0.5);
     Ok((chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())), renewal))
 }
