@@ -143,6 +143,6 @@ async fn a_command_needs_a_connection_that_can_change() {
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let answer = cluster.get(&format!("{PODS}/x/exec?stdout=true")).await;
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: you must specify at least one command for the container");
-    let error = pods.exec("y", ["true"], &AttachParams::default()).await.unwrap_err();
+    let error = pods.exec("y", ["true"], &AttachParams::default()).await.err().unwrap();
     assert!(error.to_string().contains(r#"pods "y" not found"#), "{error}");
 }
