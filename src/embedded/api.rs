@@ -151,7 +151,13 @@ impl Server {
     /// Answers a request to an object or to all of them.
     async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
         body::check_accept(&call.headers)?;
-        if !call.resource.verbs.contains(&call.verb) || (call.verb == Verb::Create && call.target.name.is_some()) {
+        let named = call.target.name.is_some();
+        let misplaced = match call.verb {
+            Verb::Create => named,
+            Verb::Patch | Verb::Update => !named,
+            _ => false,
+        };
+        if misplaced || !call.resource.verbs.contains(&call.verb) {
             return Err(call.verb_not_supported());
         }
         match call.verb {

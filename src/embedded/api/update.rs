@@ -25,14 +25,7 @@ impl Server {
     pub(super) async fn update(&self, call: &Call) -> Result<Response<Body>, Status> {
         let mut warnings = call.deprecations();
         let sent = body::parse(&call.headers, &call.body)?;
-        let name = text(&sent, "name");
-        if name != call.name() {
-            return Err(Status::bad_request(if name.is_empty() {
-                "name must be provided".to_owned()
-            } else {
-                format!("the name of the object ({name}) does not match the name on the URL ({})", call.name())
-            }));
-        }
+        call.check_name(&sent)?;
         let writer = managed::Writer::update(call)?;
         let missing = self.store().get(&call.resource.table, &call.key()).is_none();
         if missing && call.target.subresource.is_none() && call.creates_on_update() {
@@ -56,7 +49,9 @@ impl Server {
             let mut before = stored.as_ref().clone();
             before["apiVersion"] = call.api_version().into();
             let mut news = Vec::new();
-            let wanted = call.canonical(change(&before)?, &mut news)?;
+            let wanted = change(&before)?;
+            call.check_name(&wanted)?;
+            let wanted = call.canonical(wanted, &mut news)?;
             call.check_preconditions(&wanted, &before)?;
             let insists = !text(&wanted, "resourceVersion").is_empty();
             let mut object = self.next_state(call, writer, wanted, &before, &mut news).await?;
@@ -137,6 +132,25 @@ fn may_go(object: &Value) -> bool {
 impl Call {
     fn creates_on_update(&self) -> bool {
         matches!(&self.resource.rules, Rules::Builtin(builtin) if builtin.create_on_update)
+    }
+
+    /// Makes sure that the object is the one in the path.
+    fn check_name(&self, object: &Value) -> Result<(), Status> {
+        let (name, namespace) = (text(object, "name"), text(object, "namespace"));
+        if name.is_empty() {
+            return Err(Status::bad_request("name must be provided"));
+        }
+        if name != self.name() {
+            let message =
+                format!("the name of the object ({name}) does not match the name on the URL ({})", self.name());
+            return Err(Status::bad_request(message));
+        }
+        match self.namespace() {
+            Some(expected) if !namespace.is_empty() && namespace != expected => Err(Status::bad_request(format!(
+                "the namespace of the object ({namespace}) does not match the namespace on the request ({expected})"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Makes sure that the author has seen the object as it is, and means this one.

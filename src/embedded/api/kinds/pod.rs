@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, forbidden, items, keep, pod_spec, pod_validation};
+use super::{FieldError, forbidden, items, items_at, keep, pod_spec, pod_validation};
 
 /// Fills in what core/v1 promises.
 pub fn default(pod: &mut Value) {
@@ -35,9 +35,7 @@ pub fn validate_update(pod: &Value, before: &Value) -> Vec<FieldError> {
     }
     for list in ["containers", "initContainers"] {
         let images = items(&pod["spec"][list]).iter().map(|container| container["image"].clone());
-        // Indexing would put a null where the pod has no such list.
-        let Some(own) = allowed.get_mut(list) else { continue };
-        for (container, image) in super::items_mut(own).iter_mut().zip(images) {
+        for (container, image) in items_at(&mut allowed, &format!("/{list}")).iter_mut().zip(images) {
             container["image"] = image;
         }
     }

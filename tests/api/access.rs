@@ -1,0 +1,133 @@
+//! Who may come in, and who may do what; what there is to discover.
+
+use http::Method;
+use kube::Client;
+use labctl::embedded::{auth::User, front::Front};
+use serde_json::{Value, json};
+
+use crate::support::{Cluster, MAPS, ask};
+
+#[tokio::test]
+async fn nobody_is_anonymous() {
+    let cluster = Cluster::start().await;
+    let mut config = serde_json::to_value(cluster.front.kubeconfig()).unwrap();
+    config["users"] = json!([{"name": "kubernetes-admin", "user": {}}]);
+    let stranger = client_from(config.clone()).await;
+    for path in ["/version", "/api", "/apis", "/healthz", "/api/v1/pods", "/nowhere"] {
+        let answer = ask(&stranger, Method::GET, path, None, "").await;
+        assert_eq!(answer.refusal(), "401 Unauthorized: Unauthorized", "{path}");
+    }
+    config["users"] = json!([{"name": "kubernetes-admin", "user": {"token": "nonsense"}}]);
+    let liar = client_from(config).await;
+    assert_eq!(ask(&liar, Method::GET, "/version", None, "").await.code, 401);
+}
+
+async fn client_from(config: Value) -> Client {
+    let config = serde_json::from_value(config).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_certificate_of_another_cluster_is_worth_nothing() {
+    let (cluster, other) = (Cluster::start().await, Cluster::start().await);
+    let (mut ours, theirs) = (config(&cluster.front), config(&other.front));
+    ours["users"] = theirs["users"].clone();
+    let stranger = client_from(ours).await;
+    let request = http::Request::get("/version").body(kube::client::Body::empty()).unwrap();
+    assert!(stranger.send(request).await.is_err());
+}
+
+fn config(front: &Front) -> Value {
+    serde_json::to_value(front.kubeconfig()).unwrap()
+}
+
+#[tokio::test]
+async fn roles_are_enforced() {
+    let cluster = Cluster::start().await;
+    let jane = cluster.client_of(User::new("jane", &["staff"]));
+    let answer = ask(&jane, Method::GET, MAPS, None, "").await;
+    insta::assert_snapshot!(answer.refusal(), @r#"403 Forbidden: configmaps is forbidden: User "jane" cannot list resource "configmaps" in API group "" in the namespace "default""#);
+    let answer = ask(&jane, Method::GET, "/apis/apps/v1/deployments", None, "").await;
+    insta::assert_snapshot!(answer.refusal(), @r#"403 Forbidden: deployments.apps is forbidden: User "jane" cannot list resource "deployments" in API group "apps" at the cluster scope"#);
+    let answer = ask(&jane, Method::GET, "/api/v1/namespaces/default/pods/x/log", None, "").await;
+    insta::assert_snapshot!(answer.refusal(), @r#"403 Forbidden: pods "x" is forbidden: User "jane" cannot get resource "pods/log" in API group "" in the namespace "default""#);
+    assert_eq!(ask(&jane, Method::GET, "/version", None, "").await.code, 200);
+    let answer = ask(&jane, Method::GET, "/metrics", None, "").await;
+    insta::assert_snapshot!(answer.refusal(), @r#"403 Forbidden: forbidden: User "jane" cannot get path "/metrics""#);
+
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    let role = json!({
+        "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["x"], "verbs": ["get"]}],
+    });
+    cluster.post(&format!("{rbac}/roles"), role).await.object(201);
+    let binding = json!({
+        "metadata": {"name": "staff"},
+        "roleRef": {"kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "Group", "name": "staff"}],
+    });
+    let bound = cluster.post(&format!("{rbac}/rolebindings"), binding).await.object(201);
+    assert_eq!(bound["roleRef"]["apiGroup"], "rbac.authorization.k8s.io");
+    cluster.config_map("x").await;
+    cluster.config_map("y").await;
+    assert_eq!(ask(&jane, Method::GET, &format!("{MAPS}/x"), None, "").await.code, 200);
+    assert_eq!(ask(&jane, Method::GET, &format!("{MAPS}/y"), None, "").await.code, 403);
+    assert_eq!(ask(&jane, Method::DELETE, &format!("{MAPS}/x"), None, "").await.code, 403);
+    let moved = cluster.merge(&format!("{rbac}/rolebindings/staff"), json!({"roleRef": {"name": "other"}})).await;
+    assert!(moved.refusal().contains("cannot change roleRef"), "{moved:?}");
+}
+
+#[tokio::test]
+async fn access_can_be_asked_about() {
+    let cluster = Cluster::start().await;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let question =
+        json!({"spec": {"resourceAttributes": {"verb": "list", "resource": "pods", "namespace": "default"}}});
+    let answer = cluster.post(path, question.clone()).await.object(201);
+    assert_eq!(answer["status"], json!({"allowed": true}));
+    let jane = cluster.client_of(User::new("jane", &[]));
+    let answer = ask(&jane, Method::POST, path, Some("application/json"), &question.to_string()).await;
+    assert_eq!(answer.object(201)["status"], json!({"allowed": false}));
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let question = json!({
+        "spec": {"user": "jane", "groups": ["system:authenticated"], "nonResourceAttributes": {"verb": "get", "path": "/version"}},
+    });
+    let answer = cluster.post(path, question).await.object(201);
+    assert_eq!(answer["status"]["allowed"], true);
+    assert!(answer["status"]["reason"].as_str().unwrap().starts_with("RBAC: allowed by ClusterRoleBinding"));
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let answer = cluster.post(path, json!({})).await.object(201);
+    assert_eq!(
+        answer["status"]["userInfo"],
+        json!({"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]})
+    );
+}
+
+#[tokio::test]
+async fn everything_that_is_served_can_be_discovered() {
+    let cluster = Cluster::start().await;
+    let version = cluster.client.apiserver_version().await.unwrap();
+    assert_eq!(version.major, "1");
+    let groups = cluster.client.list_api_groups().await.unwrap();
+    assert!(groups.groups.iter().any(|group| group.name == "apps"));
+    let core = cluster.client.list_core_api_resources("v1").await.unwrap();
+    let pods = core.resources.iter().find(|resource| resource.name == "pods").unwrap();
+    assert_eq!(
+        (pods.kind.as_str(), pods.namespaced, pods.short_names.as_deref()),
+        ("Pod", true, Some(&["po".to_owned()][..]))
+    );
+    assert!(core.resources.iter().any(|resource| resource.name == "pods/exec"));
+    let apps = cluster.client.list_api_group_resources("apps/v1").await.unwrap();
+    assert_eq!(apps.group_version, "apps/v1");
+    let scale = apps.resources.iter().find(|resource| resource.name == "deployments/scale").unwrap();
+    assert_eq!((scale.kind.as_str(), scale.group.as_deref()), ("Scale", Some("autoscaling")));
+    let discovered = kube::Discovery::new(cluster.client.clone()).run().await.unwrap();
+    assert!(discovered.groups().any(|group| group.name() == "rbac.authorization.k8s.io"));
+    let aggregated = kube::Discovery::new(cluster.client.clone()).run_aggregated().await.unwrap();
+    assert_eq!(aggregated.groups().count(), discovered.groups().count());
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(cluster.get(path).await.object(200), "ok");
+    }
+    assert_eq!(cluster.get("/apis/apps/v2").await.code, 404);
+}
