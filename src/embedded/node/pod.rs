@@ -20,6 +20,7 @@ use super::{
     context::{Deadline, PodContext, stopped},
     network::PodNetwork,
     report::Reporter,
+    sources::Changes,
     state::{PodState, Role},
     volumes,
 };
@@ -74,8 +75,10 @@ async fn delete(context: &PodContext) {
 
 /// From the first volume to the end of the last container.
 async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
-    let Some(network) = set_up(context, deadline.clone()).await else { return };
-    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh(context.clone(), network.address().to_string())));
+    let mut changes = context.node.sources.changes();
+    let Some(network) = set_up(context, &mut changes, deadline.clone()).await else { return };
+    let refresh = refresh(context.clone(), changes, network.address().to_string());
+    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh));
     // Sidecars end after the containers they serve.
     let sidecars_stop = watch::Sender::new(None);
     let mut crew = Crew { context, network, deadline, sidecars_stop, sidecars: JoinSet::new() };
@@ -86,13 +89,17 @@ async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
 }
 
 /// Mounts the volumes and gives the pod its address; `None` if it is deleted before.
-async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -> Option<Arc<PodNetwork>> {
-    let mut changes = context.node.sources.changes();
+async fn set_up(
+    context: &PodContext,
+    changes: &mut Changes,
+    mut deadline: watch::Receiver<Deadline>,
+) -> Option<Arc<PodNetwork>> {
+    let matters = |namespace: &str, name: &str| volumes::refers_to(&context.pod, namespace, name);
     let (mut pause, longest) = MOUNT_PAUSES;
     while let Err(failure) = context.volumes.fill(&context.pod, "", &context.node.sources).await {
         context.node.recorder.warning(&*context.pod, "FailedMount", failure.to_string());
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changes.next(matters) => {}
             () = sleep(pause) => pause = (pause * 2).min(longest),
             _ = stopped(&mut deadline) => return None,
         }
@@ -113,8 +120,8 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
 }
 
 /// Keeps the volumes like their sources, and tokens fresh.
-async fn refresh(context: Arc<PodContext>, address: String) {
-    let mut changes = context.node.sources.changes();
+async fn refresh(context: Arc<PodContext>, mut changes: Changes, address: String) {
+    let matters = |namespace: &str, name: &str| volumes::refers_to(&context.pod, namespace, name);
     let renewal = volumes::renewal(&context.pod);
     loop {
         let renew = async {
@@ -124,15 +131,7 @@ async fn refresh(context: Arc<PodContext>, address: String) {
             }
         };
         tokio::select! {
-            changed = changes.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let (namespace, name) = changes.borrow_and_update().clone();
-                if !volumes::refers_to(&context.pod, &namespace, &name) {
-                    continue;
-                }
-            }
+            () = changes.next(matters) => {}
             () = renew => {}
         }
         // A source that went away leaves the last contents in place.
