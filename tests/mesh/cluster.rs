@@ -82,7 +82,7 @@ impl Mesh {
     }
 
     /// What a container of all pods of a namespace has said.
-    pub async fn log(&self, namespace: &str, container: &str) -> String {
+    async fn log(&self, namespace: &str, container: &str) -> String {
         let api: Api<Pod> = Api::namespaced(self.client(), namespace);
         let parameters = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
         let mut text = String::new();
@@ -259,7 +259,7 @@ pub fn pod(name: &str) -> Pod {
 }
 
 /// A pod whose container listens on port 8080 and has these probes.
-pub fn application(name: &str, probes: serde_json::Value) -> Pod {
+pub fn application(name: &str, probes: &serde_json::Value) -> Pod {
     let mut pod = serde_json::to_value(pod(name)).unwrap();
     let container = &mut pod["spec"]["containers"][0];
     container["command"] = json!(["application"]);

@@ -77,10 +77,10 @@ async fn a_strict_application_is_probed_through_its_sidecar() {
         "startupProbe": { "tcpSocket": { "port": "web" } },
         "readinessProbe": { "httpGet": { "path": "/ready", "port": "web" } },
     });
-    mesh.create_pod("foo", &cluster::application("well", probes)).await;
+    mesh.create_pod("foo", &cluster::application("well", &probes)).await;
 
     let probes = json!({ "readinessProbe": { "httpGet": { "path": "/elsewhere", "port": 8080 }, "periodSeconds": 1 } });
-    mesh.start_pod("foo", &cluster::application("unwell", probes)).await;
+    mesh.start_pod("foo", &cluster::application("unwell", &probes)).await;
     let event = mesh.event("foo", "unwell", "Unhealthy").await;
     assert!(event.ends_with("HTTP probe failed with statuscode: 503"), "{event}");
 }
