@@ -119,6 +119,10 @@ impl Cluster {
         Ok(log)
     }
 
+    pub async fn shutdown(self) {
+        self.embedded.shutdown().await;
+    }
+
     /// Connects to an address of the virtual network, as the kubelet does.
     pub async fn connect(&self, to: SocketAddr) -> std::io::Result<tokio::net::TcpStream> {
         self.embedded.network().connect_from_node(to).await

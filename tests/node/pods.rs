@@ -137,6 +137,51 @@ async fn what_cannot_run_says_why() {
     insta::assert_snapshot!(message(&failing), @"container has runAsNonRoot and image will run as root");
 }
 
+#[tokio::test]
+async fn what_a_container_lacks_is_named() {
+    let cluster = Cluster::start().await;
+    cluster.create::<ConfigMap>(json!({"metadata": {"name": "map"}, "data": {"A": "1"}})).await;
+    let lacks = |name: &'static str, source: Value| {
+        let cluster = &cluster;
+        async move {
+            let env = json!({"env": [{"name": "X", "valueFrom": source}]});
+            let spec = json!({"containers": [with(container("main", &["pause"]), &env)]});
+            cluster.create::<Pod>(pod(name, &spec)).await;
+            let refused = |pod: Option<&Pod>| reason(pod, 0) == Some("CreateContainerConfigError");
+            message(&cluster.pod(name, refused).await)
+        }
+    };
+    let text = lacks("no-map", json!({"configMapKeyRef": {"name": "nope", "key": "A"}})).await;
+    insta::assert_snapshot!(text, @r#"configmap "nope" not found"#);
+    let text = lacks("no-key", json!({"configMapKeyRef": {"name": "map", "key": "B"}})).await;
+    insta::assert_snapshot!(text, @"couldn't find key B in ConfigMap default/map");
+    let text = lacks("no-secret", json!({"secretKeyRef": {"name": "nope", "key": "A"}})).await;
+    insta::assert_snapshot!(text, @r#"secret "nope" not found"#);
+    let text = lacks("no-source", json!({"resourceFieldRef": {"resource": "limits.cpu"}})).await;
+    insta::assert_snapshot!(text, @"environment variable X: its source is not supported by this node");
+
+    let unmounted = |name: &'static str, volume: Value| {
+        let cluster = &cluster;
+        async move {
+            let volume = with(json!({"name": "v"}), &volume);
+            let spec = json!({"volumes": [volume], "containers": [container("main", &["pause"])]});
+            cluster.create::<Pod>(pod(name, &spec)).await;
+            event(cluster, name, "FailedMount").await
+        }
+    };
+    let text = unmounted("host-path", json!({"hostPath": {"path": "/etc"}})).await;
+    insta::assert_snapshot!(
+        text,
+        @r#"MountVolume.SetUp failed for volume "v" : this kind of volume is not supported by this node"#
+    );
+    let items = json!({"configMap": {"name": "map", "items": [{"key": "B", "path": "b"}]}});
+    let text = unmounted("no-item", items).await;
+    insta::assert_snapshot!(
+        text,
+        @r#"MountVolume.SetUp failed for volume "v" : references non-existent configmap key: B"#
+    );
+}
+
 fn message(pod: &Pod) -> String {
     let state = pod.status.as_ref().unwrap().container_statuses.as_ref().unwrap()[0].state.as_ref().unwrap();
     let waiting = state.waiting.as_ref().and_then(|waiting| waiting.message.clone());
@@ -297,18 +342,38 @@ async fn a_deleted_pod_is_asked_to_end_then_killed() {
         "terminationGracePeriodSeconds": 1,
         "containers": [container("main", &["pause"]), container("other", &["stubborn"])],
     });
-    let made = cluster.create::<Pod>(pod("ends", &spec)).await;
+    // Somebody else's finalizer keeps the object, so that its end can be looked at.
+    let held = with(pod("ends", &spec), &json!({"metadata": {"name": "ends", "finalizers": ["example.com/hold"]}}));
+    let made = cluster.create::<Pod>(held).await;
     cluster.pod("ends", is_ready).await;
     cluster.api::<Pod>().delete("ends", &DeleteParams::default()).await.unwrap();
     let codes = |pod: Option<&Pod>| -> Option<Vec<i32>> {
         let statuses = pod?.status.as_ref()?.container_statuses.as_ref()?;
         statuses.iter().map(|one| Some(one.state.as_ref()?.terminated.as_ref()?.exit_code)).collect()
     };
-    let asked = |pod: Option<&Pod>| pod.is_none() || codes(pod) == Some(vec![0, 137]);
-    if let Some(ended) = cluster.wait("ends", asked).await {
-        assert_eq!(codes(Some(&ended)), Some(vec![0, 137]));
-    }
+    cluster.pod("ends", move |pod: Option<&Pod>| codes(pod) == Some(vec![0, 137])).await;
+    let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    cluster.api::<Pod>().patch("ends", &PatchParams::default(), &release).await.unwrap();
     cluster.wait("ends", is_deleted::<Pod>(&made.uid().unwrap())).await;
+}
+
+#[tokio::test]
+async fn a_hook_runs_before_a_container_is_asked_to_end() {
+    let cluster = Cluster::start().await;
+    let mount = json!({"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]});
+    let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["write", "/shared/x", "so long"]}}}});
+    let waits = json!({"terminationMessagePath": "/shared/x"});
+    let spec = json!({
+        "volumes": [{"name": "shared", "emptyDir": {}}],
+        "containers": [with(with(with(container("main", &["pause"]), &mount), &hook), &waits)],
+    });
+    // Somebody else's finalizer keeps the object, so that its end can be looked at.
+    let held = with(pod("hook", &spec), &json!({"metadata": {"name": "hook", "finalizers": ["example.com/hold"]}}));
+    cluster.create::<Pod>(held).await;
+    cluster.pod("hook", is_ready).await;
+    cluster.api::<Pod>().delete("hook", &DeleteParams::default()).await.unwrap();
+    let ended = cluster.pod("hook", |pod: Option<&Pod>| reason(pod, 0) == Some("Completed")).await;
+    assert_eq!(message(&ended), "so long");
 }
 
 #[tokio::test]

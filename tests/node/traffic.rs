@@ -132,3 +132,17 @@ async fn strangers_are_kept_out() {
     cluster.connect(to).await.unwrap().read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("web from 10.244.0.1"), "{text}");
 }
+
+#[tokio::test]
+async fn a_cluster_takes_its_pods_along() {
+    let cluster = Cluster::start().await;
+    cluster.run("web", &["serve", "web:8080"]).await;
+    let ready = cluster.pod("web", is_ready).await;
+    let to = format!("{}:8080", address(&ready)).parse().unwrap();
+    let real = cluster.connect(to).await.unwrap().peer_addr().unwrap();
+    cluster.shutdown().await;
+    // The tasks of the program end on their own, right after the pod's.
+    while tokio::net::TcpStream::connect(real).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}

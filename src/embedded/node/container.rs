@@ -144,7 +144,7 @@ impl Runner {
         let end = async {
             self.before_stop(&prober).await;
             shutdown.cancel();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             status = process.wait() => return status,
