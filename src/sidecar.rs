@@ -2,7 +2,7 @@
 //!
 //! [`serve`] runs a sidecar whose configuration and identity come through `watch` channels; who fills them (the
 //! mesh's control plane, or files) is not its business. A connection goes through the same phases either way:
-//! accept, sniff, decide ([`inbound`] by the port's mode, [`outbound`] by what was dialled), secure, forward.
+//! accept, sniff, decide (inbound by the port's mode, outbound by what was dialled), secure, forward.
 
 pub mod access_log;
 mod admin;

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
 use tokio::{sync::watch, time::Instant};
@@ -108,6 +109,17 @@ impl Engine {
         }
         let key = (address, source, protocol);
         bare.entry(key).or_insert_with(|| Arc::new(Cluster::bare(address, source, protocol))).clone()
+    }
+
+    /// Closes kept connections that nobody has used for so long.
+    pub fn close_idle(&self, limit: Duration) {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let since = self.milliseconds().saturating_sub(limit);
+        let bare = self.bare.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>();
+        let routes = self.snapshot().routes.clone();
+        for upstream in bare.iter().chain(routes.clusters()).flat_map(|cluster| &cluster.upstreams) {
+            upstream.close_idle(since);
+        }
     }
 
     /// Milliseconds since this sidecar started.

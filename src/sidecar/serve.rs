@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use futures::future::join_all;
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 
@@ -132,11 +132,25 @@ pub(crate) enum Role {
 pub(crate) async fn run(engine: Arc<Engine>, owner: Owner, listeners: Vec<(Listener, Role)>, drain: Duration) {
     let open = TaskTracker::new();
     let accepting = listeners.into_iter().map(|(listener, role)| accept(&engine, &open, listener, role));
-    join_all(accepting).await;
+    tokio::select! {
+        _ = join_all(accepting) => {}
+        () = close_idle(&engine) => {}
+    }
     open.close();
     // Whoever is still there after it has had its time.
     let _ = timeout(drain, open.wait()).await;
     drop(owner);
+}
+
+/// Closes, now and then, connections to upstreams that nobody uses any more. Never ends.
+async fn close_idle(engine: &Engine) {
+    /// How often. A connection is idle for this long at least, and for twice as long at most.
+    const LIMIT: Duration = Duration::from_secs(60);
+    let mut check = interval(LIMIT);
+    loop {
+        check.tick().await;
+        engine.close_idle(LIMIT);
+    }
 }
 
 async fn accept(engine: &Arc<Engine>, open: &TaskTracker, listener: Listener, role: Role) {

@@ -139,6 +139,11 @@ impl Routes {
         self.http_ports.contains(&port)
     }
 
+    /// The endpoints of all Services.
+    pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.services.values().map(|service| &service.cluster)
+    }
+
     /// The Service port of this name.
     pub fn named(&self, host: &str, port: u16) -> Option<&Arc<Service>> {
         self.services.get(&(host.to_owned(), port))

@@ -140,6 +140,11 @@ impl Upstream {
         Ok(Established { stream: Stream::Client(stream), peer })
     }
 
+    /// Closes kept connections that nobody has used since, in milliseconds of the engine.
+    pub fn close_idle(&self, since: u64) {
+        self.pool.close_idle(since);
+    }
+
     fn just_failed(&self, engine: &Engine) -> bool {
         let failed = self.failed.load(Ordering::Relaxed);
         failed != 0 && engine.milliseconds() < failed + REST_AFTER_FAILURE.as_millis() as u64

@@ -37,6 +37,8 @@ pub(super) struct Pool {
 struct Http1 {
     sender: http1::SendRequest<RequestBody>,
     facts: Facts,
+    /// When it came back, in milliseconds of the engine.
+    idle_since: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +105,7 @@ impl Upstream {
             // Its end is seen by whoever waits for a response on it.
             let _ = connection.with_upgrades().await;
         });
-        Ok(self.lend_http1(Http1 { sender, facts: Facts::new(chosen, peer) }, false))
+        Ok(self.lend_http1(Http1 { sender, facts: Facts::new(chosen, peer), idle_since: 0 }, false))
     }
 
     fn lend_http1(self: &Arc<Self>, connection: Http1, reused: bool) -> Lease {
@@ -164,11 +166,17 @@ impl Pool {
         None
     }
 
-    fn give_http1(&self, connection: Http1) {
+    fn give_http1(&self, mut connection: Http1, now: u64) {
+        connection.idle_since = now;
         let mut idle = lock(&self.http1);
         if idle.len() < MOST_IDLE {
             idle.push(connection);
         }
+    }
+
+    /// Closes what has been idle since before `since`. HTTP/2 connections that nobody uses go with their endpoint.
+    pub(super) fn close_idle(&self, since: u64) {
+        lock(&self.http1).retain(|connection| connection.idle_since >= since && !connection.sender.is_closed());
     }
 
     /// A connection with room for one more stream, which is counted.
@@ -222,12 +230,13 @@ impl Lease {
     pub fn finish(&mut self, engine: &Engine) {
         if let Some(Leased::Http1 { mut connection, upstream }) = self.take_http1() {
             if connection.sender.is_ready() {
-                upstream.pool.give_http1(*connection);
+                upstream.pool.give_http1(*connection, engine.milliseconds());
             } else if !connection.sender.is_closed() {
                 // The response came before the request was sent to its end.
+                let now = engine.milliseconds();
                 engine.tasks.spawn(async move {
                     if connection.sender.ready().await.is_ok() {
-                        upstream.pool.give_http1(*connection);
+                        upstream.pool.give_http1(*connection, now);
                     }
                 });
             }
