@@ -66,7 +66,7 @@ pub async fn start(options: Options) -> Result<Embedded, StartError> {
     };
     let system = server.client(User::system("system:kube-controller-manager"));
     let machinery = Machinery::start(system, machinery).await.map_err(StartError::Machinery)?;
-    server.attach(machinery.node());
+    server.attach(machinery.kubelet());
     let config = kube::Config::from_custom_kubeconfig(front.kubeconfig(), &KubeConfigOptions::default()).await?;
     let client = kube::Client::try_from(config).map_err(StartError::Machinery)?;
     Ok(Embedded { client, front, machinery })
@@ -90,7 +90,7 @@ impl Embedded {
 
     /// Ends the cluster: first the pods and controllers, then the API server.
     pub async fn shutdown(self) {
-        drop(self.machinery);
+        self.machinery.stop().await;
         self.front.close().await;
     }
 }

@@ -107,6 +107,13 @@ impl<K: Watched> Informer<K> {
         rest.take_while(|((of, _), _)| of == namespace).map(|(_, object)| object.clone()).collect()
     }
 
+    /// Every change from now on.
+    pub fn changes(&self) -> UnboundedReceiver<Change<K>> {
+        let (sender, receiver) = unbounded_channel();
+        lock(&self.copy).subscribers.push(sender);
+        receiver
+    }
+
     /// Every change from now on, after the present objects as if they had just come.
     pub fn subscribe(&self) -> UnboundedReceiver<Change<K>> {
         let (sender, receiver) = unbounded_channel();

@@ -6,6 +6,7 @@ use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
+    api::Kubelet,
     controllers::Controllers,
     events::Recorder,
     informer::Informers,
@@ -29,7 +30,7 @@ pub struct Options {
 
 /// The running machinery; dropping it stops everything, pods included.
 pub struct Machinery {
-    node: Arc<Node>,
+    node: Node,
     _controllers: Controllers,
     _events: AbortOnDropHandle<()>,
 }
@@ -47,7 +48,7 @@ impl Machinery {
         network.route(API_SERVER.parse().expect("a constant address"), options.api_server);
         let node = node::Options { images: options.images, programs: options.programs, network };
         let node = Node::start(client, node, &informers, recorder).await?;
-        Ok(Self { node: Arc::new(node), _controllers: controllers, _events: events })
+        Ok(Self { node, _controllers: controllers, _events: events })
     }
 
     /// The network of the pods and Services.
@@ -55,8 +56,13 @@ impl Machinery {
         self.node.network()
     }
 
-    /// The node, which answers for logs, commands in containers, and the virtual network.
-    pub fn node(&self) -> Arc<Node> {
-        self.node.clone()
+    /// What the API server asks the node.
+    pub fn kubelet(&self) -> Arc<dyn Kubelet> {
+        self.node.kubelet()
+    }
+
+    /// Stops everything, pods first, and waits until the pods are gone.
+    pub async fn stop(self) {
+        self.node.stop().await;
     }
 }

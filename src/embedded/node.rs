@@ -35,8 +35,8 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 pub use self::context::FindProgram;
-use self::{context::NodeContext, images::Images, network::Network, pods::Pods, sources::Sources};
-use super::{events::Recorder, informer::Informers};
+use self::{context::NodeContext, images::Images, kubelet::Handle, network::Network, pods::Pods, sources::Sources};
+use super::{api::Kubelet, events::Recorder, informer::Informers};
 
 /// The name of the node.
 pub const NODE_NAME: &str = "labctl";
@@ -55,7 +55,7 @@ pub struct Options {
 pub struct Node {
     pods: Arc<Pods>,
     network: Network,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Node {
@@ -80,7 +80,19 @@ impl Node {
         let (pods, informer) = (Arc::new(Pods::default()), informers.pods.clone());
         let keeper = pods.clone();
         tasks.spawn(async move { keeper.run(context, informer).await });
-        Ok(Self { pods, network: on, _tasks: tasks })
+        Ok(Self { pods, network: on, tasks })
+    }
+
+    /// What the API server asks about logs, commands in containers and connections.
+    pub fn kubelet(&self) -> Arc<dyn Kubelet> {
+        Arc::new(Handle { pods: Arc::downgrade(&self.pods), network: self.network.clone() })
+    }
+
+    /// Kills all pods and waits until their tasks are gone.
+    pub async fn stop(self) {
+        let Self { pods, mut tasks, .. } = self;
+        tasks.shutdown().await;
+        pods.stop().await;
     }
 
     /// The network its pods live in.

@@ -169,7 +169,7 @@ async fn custom_resources_have_rules_of_their_own() {
     insta::assert_snapshot!(cluster.post(&path, json!({})).await.refusal(), @r#"405 MethodNotAllowed: create is not supported on resources of kind "widgets.example.com""#);
     let applied =
         cluster.apply(&format!("{path}?fieldManager=me"), widget("x", json!({"size": 1, "colour": "blue"}))).await;
-    insta::assert_snapshot!(applied.refusal(), @"");
+    insta::assert_snapshot!(applied.refusal(), @r#"409 Conflict: Apply failed with 1 conflict: conflict with "unknown" using example.com/v1: .spec.colour"#);
 }
 
 #[tokio::test]

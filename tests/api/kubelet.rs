@@ -116,7 +116,7 @@ async fn a_command_reads_writes_and_ends() {
     let (mut stdout, mut stderr) = (process.stdout().unwrap(), process.stderr().unwrap());
     let (mut out, mut err) = (String::new(), String::new());
     let (read_out, read_err) = tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
-    (read_out.unwrap(), read_err.unwrap());
+    assert_eq!((read_out.unwrap(), read_err.unwrap()), (5, 5));
     assert_eq!((out.as_str(), err.as_str()), ("hello", "cat -"));
     let status = process.take_status().unwrap().await.unwrap();
     assert_eq!(status.reason.as_deref(), Some("NonZeroExitCode"));
@@ -143,6 +143,6 @@ async fn a_command_needs_a_connection_that_can_change() {
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let answer = cluster.get(&format!("{PODS}/x/exec?stdout=true")).await;
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: you must specify at least one command for the container");
-    let error = pods.exec("y", ["true"], &AttachParams::default()).await.unwrap_err();
+    let error = pods.exec("y", ["true"], &AttachParams::default()).await.err().unwrap();
     assert!(error.to_string().contains(r#"pods "y" not found"#), "{error}");
 }

@@ -138,7 +138,61 @@ async fn a_webhook_changes_what_it_selects() {
     insta::assert_json_snapshot!(asked, {
         ".request.uid" => "[uid]", ".request.object.metadata.uid" => "[uid]",
         ".request.object.metadata.creationTimestamp" => "[time]",
-    }, @"");
+    }, @r#"
+    {
+      "apiVersion": "admission.k8s.io/v1",
+      "kind": "AdmissionReview",
+      "request": {
+        "dryRun": false,
+        "kind": {
+          "group": "",
+          "kind": "ConfigMap",
+          "version": "v1"
+        },
+        "name": "x",
+        "namespace": "foo",
+        "object": {
+          "apiVersion": "v1",
+          "kind": "ConfigMap",
+          "metadata": {
+            "creationTimestamp": "[time]",
+            "name": "x",
+            "namespace": "foo",
+            "uid": "[uid]"
+          }
+        },
+        "oldObject": null,
+        "operation": "CREATE",
+        "options": {
+          "apiVersion": "meta.k8s.io/v1",
+          "kind": "CreateOptions"
+        },
+        "requestKind": {
+          "group": "",
+          "kind": "ConfigMap",
+          "version": "v1"
+        },
+        "requestResource": {
+          "group": "",
+          "resource": "configmaps",
+          "version": "v1"
+        },
+        "resource": {
+          "group": "",
+          "resource": "configmaps",
+          "version": "v1"
+        },
+        "uid": "[uid]",
+        "userInfo": {
+          "groups": [
+            "system:masters",
+            "system:authenticated"
+          ],
+          "username": "kubernetes-admin"
+        }
+      }
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -188,7 +242,7 @@ async fn webhook_configurations_are_checked() {
     let cluster = Cluster::start().await;
     let wrong =
         json!({"metadata": {"name": "x"}, "webhooks": [{"name": "x", "clientConfig": {}, "sideEffects": "Some"}]});
-    insta::assert_snapshot!(cluster.post(CONFIGURATIONS, wrong).await.refusal(), @"");
+    insta::assert_snapshot!(cluster.post(CONFIGURATIONS, wrong).await.refusal(), @r#"422 Invalid: MutatingWebhookConfiguration.admissionregistration.k8s.io "x" is invalid: [webhooks[0].name: Invalid value: "x": should be a domain with at least three segments separated by dots, webhooks[0].clientConfig: Required value: exactly one of url or service is required, webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun", webhooks[0].admissionReviewVersions: Required value: must specify one of v1, v1beta1]"#);
 }
 
 /// A network in which only one service answers.

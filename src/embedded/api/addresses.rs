@@ -207,7 +207,7 @@ fn allocate_ports(lease: &mut Lease<'_>, service: &mut Value, before: Option<&Va
         return Ok(());
     }
     let had = before.map(node_ports).unwrap_or_default();
-    for (index, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
+    for (index, port) in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten().enumerate() {
         let asked = port["nodePort"].as_u64().and_then(|number| u16::try_from(number).ok()).filter(|&port| port > 0);
         if asked.is_some_and(|asked| had.contains(&asked)) {
             continue;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{call::Call, metadata, status::Status};
 use crate::embedded::objects::{
     apply::{self, ApplyError},
-    field_error::FieldError,
+    field_error::{FieldError, Kind},
 };
 
 /// The longest name of a field manager.
@@ -56,12 +56,8 @@ impl Writer {
     fn new(call: &Call, manner: Manner) -> Result<Self, Status> {
         let given = call.query.value("fieldManager");
         if given.is_some_and(|manager| manager.len() > LONGEST) {
-            let error = FieldError::new(
-                crate::embedded::objects::field_error::Kind::TooLong,
-                "fieldManager",
-                Value::Null,
-                format!("may not be more than {LONGEST} bytes"),
-            );
+            let detail = format!("may not be more than {LONGEST} bytes");
+            let error = FieldError::new(Kind::TooLong, "fieldManager", Value::Null, detail);
             return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", &[error]));
         }
         let agent = || {
@@ -106,7 +102,8 @@ impl Writer {
             let message = error.to_string();
             match error {
                 ApplyError::Conflict(conflicts) => {
-                    Status::apply_conflict(message, conflicts.iter().map(apply::Conflict::cause).collect())
+                    let causes: Vec<Value> = conflicts.iter().map(apply::Conflict::cause).collect();
+                    Status::apply_conflict(message, &causes)
                 }
                 ApplyError::List(_) => Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message),
                 ApplyError::ManagedFields => Status::bad_request(message),

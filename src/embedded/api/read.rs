@@ -77,6 +77,15 @@ impl Continue {
     }
 }
 
+/// What a list is made of.
+struct Snapshot {
+    objects: Vec<Arc<Value>>,
+    /// When it was so.
+    revision: Revision,
+    /// Where the page starts.
+    start: Option<Continue>,
+}
+
 #[derive(Serialize)]
 struct List<'a> {
     kind: &'a str,
@@ -96,7 +105,7 @@ impl Server {
     /// Answers with the objects that match, a page of them if there is a limit.
     pub(super) fn list(&self, call: &Call) -> Result<Response<Body>, Status> {
         let selection = Selection::of(call)?;
-        let (objects, revision, start) = self.objects_for_list(call)?;
+        let Snapshot { objects, revision, start } = self.objects_for_list(call)?;
         let limit = call.query.number::<usize>("limit")?.filter(|&limit| limit > 0).unwrap_or(usize::MAX);
         let mut matching = objects
             .iter()
@@ -120,8 +129,8 @@ impl Server {
         Ok(answer_list(call, metadata, page.into_iter().map(Arc::as_ref)))
     }
 
-    /// The objects a list is made of, the revision they are of, and where the page starts.
-    fn objects_for_list(&self, call: &Call) -> Result<(Vec<Arc<Value>>, Revision, Option<Continue>), Status> {
+    /// The objects a list is made of.
+    fn objects_for_list(&self, call: &Call) -> Result<Snapshot, Status> {
         let (table, namespace) = (&call.resource.table, call.namespace());
         if let Some(token) = call.query.value("continue") {
             let start = Continue::decode(token)?;
@@ -131,7 +140,7 @@ impl Server {
                      new list without the continue parameter.",
                 )
             })?;
-            return Ok((objects, start.revision, Some(start)));
+            return Ok(Snapshot { objects, revision: start.revision, start: Some(start) });
         }
         let asked = call.query.number::<Revision>("resourceVersion")?.unwrap_or(0);
         if asked > self.store().revision() {
@@ -139,10 +148,11 @@ impl Server {
         }
         if call.query.value("resourceVersionMatch") == Some("Exact") {
             let objects = self.store().list_at(table, namespace, asked);
-            return objects.map(|objects| (objects, asked, None)).map_err(|error| Status::expired(error.to_string()));
+            let objects = objects.map_err(|error| Status::expired(error.to_string()))?;
+            return Ok(Snapshot { objects, revision: asked, start: None });
         }
         let (objects, revision) = self.store().list(table, namespace);
-        Ok((objects, revision, None))
+        Ok(Snapshot { objects, revision, start: None })
     }
 }
 

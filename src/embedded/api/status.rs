@@ -102,7 +102,7 @@ impl Status {
     }
 
     /// Fields belong to other managers.
-    pub fn apply_conflict(message: String, causes: Vec<Value>) -> Self {
+    pub fn apply_conflict(message: String, causes: &[Value]) -> Self {
         Self { details: Some(json!({"causes": causes})), ..Self::new(StatusCode::CONFLICT, "Conflict", message) }
     }
 

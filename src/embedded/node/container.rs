@@ -3,11 +3,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Container as ContainerSpec;
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Probe};
 use kube::ResourceExt;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use super::{
     pod_host::{Container, PodHost},
     probes::{Prober, Unhealthy},
     process::Process,
+    sources::Changes,
     state::{Activity, Ended, Role},
     status::restarts,
 };
@@ -58,12 +59,17 @@ impl Runner {
         let mut back_off = BackOff::default();
         let mut pulls = BackOff::default();
         loop {
+            // A change between a failed launch and the wait for changes must not be missed.
+            let changes = self.context.node.sources.changes();
             let begun = Instant::now();
             let ended = match self.context.launch(&self.spec, &self.network) {
-                Ok(launch) => self.run_once(launch).await,
+                Ok(launch) => {
+                    drop(changes);
+                    self.run_once(launch).await
+                }
                 Err(LaunchError::Start(program)) => self.not_started(&LaunchError::Start(program)),
                 Err(error) => {
-                    if self.wait_for_launch(&error, &mut pulls).await {
+                    if self.wait_for_launch(&error, &mut pulls, changes).await {
                         continue;
                     } else {
                         return;
@@ -91,6 +97,7 @@ impl Runner {
         self.enter_running(&container, &log, &id, since);
         let status = self.supervise(process, &shutdown, &container).await;
         drop(ended);
+        container.network.close(container.owner);
         log.end();
         let code = i32::from(status.0);
         Ended {
@@ -122,28 +129,48 @@ impl Runner {
             deadline = stopped(&mut self.deadline) => Cause::Stop(deadline),
             unhealthy = prober.run() => Cause::Unhealthy(unhealthy),
         };
-        let (name, deadline) = (
-            &self.spec.name,
-            match cause {
-                Cause::Finished(status) => return status,
-                Cause::Stop(deadline) => {
-                    self.event(Severity::Normal, "Killing", format!("Stopping container {}", self.spec.name));
-                    deadline
-                }
-                Cause::Unhealthy(Unhealthy { probe, grace }) => {
-                    let text = format!("Container {} failed {probe} probe, will be restarted", self.spec.name);
-                    self.event(Severity::Normal, "Killing", text);
-                    Instant::now() + grace.unwrap_or_else(|| self.context.grace())
-                }
-            },
-        );
-        shutdown.cancel();
-        if let Ok(status) = timeout_at(deadline, process.wait()).await {
-            return status;
+        let deadline = match cause {
+            Cause::Finished(status) => return status,
+            Cause::Stop(deadline) => {
+                self.event(Severity::Normal, "Killing", format!("Stopping container {}", self.spec.name));
+                deadline
+            }
+            Cause::Unhealthy(Unhealthy { probe, grace }) => {
+                let text = format!("Container {} failed {probe} probe, will be restarted", self.spec.name);
+                self.event(Severity::Normal, "Killing", text);
+                Instant::now() + grace.unwrap_or_else(|| self.context.grace())
+            }
+        };
+        let end = async {
+            self.before_stop(&prober).await;
+            shutdown.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            status = process.wait() => return status,
+            () = sleep_until(deadline) => {}
+            () = end => {}
         }
-        tracing::debug!(container = name, "killed after its grace period");
         process.kill().await;
         KILLED
+    }
+
+    /// Does what the container wants to be done before it is asked to end (`lifecycle.preStop`).
+    async fn before_stop(&self, prober: &Prober) {
+        let Some(hook) = self.spec.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref()) else { return };
+        if let Some(pause) = &hook.sleep {
+            tokio::time::sleep(Duration::from_secs(u64::try_from(pause.seconds).unwrap_or(0))).await;
+            return;
+        }
+        let question = Probe {
+            exec: hook.exec.clone(),
+            http_get: hook.http_get.clone(),
+            tcp_socket: hook.tcp_socket.clone(),
+            ..Probe::default()
+        };
+        if let Err(error) = prober.check(&question).await {
+            self.event(Severity::Warning, "FailedPreStopHook", format!("PreStopHook failed: {error}"));
+        }
     }
 
     fn enter_running(&self, container: &Arc<Container>, log: &Arc<ContainerLog>, id: &str, since: Timestamp) {
@@ -189,8 +216,7 @@ impl Runner {
     }
 
     /// Waits until a failed launch may be tried again; `false` if the pod ends first.
-    async fn wait_for_launch(&mut self, error: &LaunchError, pulls: &mut BackOff) -> bool {
-        let mut changes = self.context.node.sources.changes();
+    async fn wait_for_launch(&mut self, error: &LaunchError, pulls: &mut BackOff, mut changes: Changes) -> bool {
         let text = error.to_string();
         if let LaunchError::Pull { image, .. } = error {
             self.event(Severity::Warning, "Failed", format!("Failed to pull image \"{image}\": {text}"));
@@ -208,8 +234,9 @@ impl Runner {
         }
         self.event(Severity::Warning, "Failed", format!("Error: {text}"));
         self.wait_state("CreateContainerConfigError", text);
+        let namespace = self.context.pod.namespace().unwrap_or_default();
         tokio::select! {
-            changed = changes.changed() => changed.is_ok(),
+            () = changes.next(|of, _| of == namespace) => true,
             _ = stopped(&mut self.deadline) => false,
         }
     }

@@ -103,6 +103,7 @@ impl PodContext {
         let uid = self.user(spec, image.user)?;
         let container = Container {
             network: network.clone(),
+            owner: network.owner(),
             resolver: self.resolver(network),
             uid,
             net_admin: has_net_admin(spec),

@@ -1,6 +1,10 @@
 //! The node as the API server asks it: logs, commands in containers, connections into the virtual network.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
@@ -9,9 +13,10 @@ use tokio::{net::TcpStream, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Node,
     context::{PodContext, find_program},
+    network::Network,
     pod_host::{PodHost, Sink},
+    pods::Pods,
     process::Process,
     state::{Activity, ContainerState},
 };
@@ -23,9 +28,16 @@ use crate::{
 /// The exit code of a command whose container ended under it (128 + SIGKILL).
 const KILLED: ExitStatus = ExitStatus(137);
 
-impl Node {
+/// What the API server holds of the node. It does not keep the node alive: the node holds clients of that server.
+pub(super) struct Handle {
+    pub(super) pods: Weak<Pods>,
+    pub(super) network: Network,
+}
+
+impl Handle {
     fn pod(&self, wanted: &ContainerRef) -> Result<Arc<PodContext>, KubeletError> {
-        let pod = self.pods.find(&wanted.namespace, &wanted.pod);
+        let pods = self.pods.upgrade().ok_or_else(|| KubeletError::Internal("the node has stopped".to_owned()))?;
+        let pod = pods.find(&wanted.namespace, &wanted.pod);
         let pod = pod.filter(|pod| pod.pod.uid().as_deref() == Some(&wanted.uid));
         pod.ok_or_else(|| waiting(wanted, "ContainerCreating"))
     }
@@ -98,7 +110,7 @@ fn waiting(wanted: &ContainerRef, why: &str) -> KubeletError {
     KubeletError::BadRequest(format!("container \"{container}\" in pod \"{pod}\" is waiting to start: {why}"))
 }
 
-impl Kubelet for Node {
+impl Kubelet for Handle {
     fn log<'a>(
         &'a self,
         container: &'a ContainerRef,

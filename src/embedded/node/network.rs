@@ -27,6 +27,7 @@ use self::{
     redirect::{Call, Path},
 };
 pub use self::{
+    listener::Owner,
     pod::PodNetwork,
     services::{Backends, Choice, Record, ServiceTable},
 };

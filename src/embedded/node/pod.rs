@@ -20,6 +20,7 @@ use super::{
     context::{Deadline, PodContext, stopped},
     network::PodNetwork,
     report::Reporter,
+    sources::Changes,
     state::{PodState, Role},
     volumes,
 };
@@ -74,9 +75,10 @@ async fn delete(context: &PodContext) {
 
 /// From the first volume to the end of the last container.
 async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
-    let Some((network, seen)) = set_up(context, deadline.clone()).await else { return };
-    let address = network.address().to_string();
-    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh(context.clone(), address, seen)));
+    let mut changes = context.node.sources.changes();
+    let Some(network) = set_up(context, &mut changes, deadline.clone()).await else { return };
+    let refresh = refresh(context.clone(), changes, network.address().to_string());
+    let _refresh = AbortOnDropHandle::new(tokio::spawn(refresh));
     // Sidecars end after the containers they serve.
     let sidecars_stop = watch::Sender::new(None);
     let mut crew = Crew { context, network, deadline, sidecars_stop, sidecars: JoinSet::new() };
@@ -87,26 +89,26 @@ async fn live(context: &Arc<PodContext>, deadline: watch::Receiver<Deadline>) {
 }
 
 /// Mounts the volumes and gives the pod its address; `None` if it is deleted before.
-///
-/// Also answers how many changes of ConfigMaps and Secrets the volumes have seen.
-async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -> Option<(Arc<PodNetwork>, u64)> {
-    let mut changes = context.node.sources.changes();
-    let mut seen = changes.borrow_and_update().count();
+async fn set_up(
+    context: &PodContext,
+    changes: &mut Changes,
+    mut deadline: watch::Receiver<Deadline>,
+) -> Option<Arc<PodNetwork>> {
+    let matters = |namespace: &str, name: &str| volumes::refers_to(&context.pod, namespace, name);
     let (mut pause, longest) = MOUNT_PAUSES;
     while let Err(failure) = context.volumes.fill(&context.pod, "", &context.node.sources).await {
         context.node.recorder.warning(&*context.pod, "FailedMount", failure.to_string());
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changes.next(matters) => {}
             () = sleep(pause) => pause = (pause * 2).min(longest),
             _ = stopped(&mut deadline) => return None,
         }
-        seen = changes.borrow_and_update().count();
     }
     let network = context.node.network.join();
     match network {
         Ok(network) => {
             context.live.update(|state| state.address = Some(network.address()));
-            Some((network, seen))
+            Some(network)
         }
         Err(error) => {
             let text = format!("Failed to create pod sandbox: no address is free: {error}");
@@ -118,8 +120,8 @@ async fn set_up(context: &PodContext, mut deadline: watch::Receiver<Deadline>) -
 }
 
 /// Keeps the volumes like their sources, and tokens fresh.
-async fn refresh(context: Arc<PodContext>, address: String, mut seen: u64) {
-    let mut changes = context.node.sources.changes();
+async fn refresh(context: Arc<PodContext>, mut changes: Changes, address: String) {
+    let matters = |namespace: &str, name: &str| volumes::refers_to(&context.pod, namespace, name);
     let renewal = volumes::renewal(&context.pod);
     loop {
         let renew = async {
@@ -129,19 +131,7 @@ async fn refresh(context: Arc<PodContext>, address: String, mut seen: u64) {
             }
         };
         tokio::select! {
-            changed = changes.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let newest = changes.borrow_and_update();
-                let ours = newest.since(seen).any(|(namespace, name)| {
-                    volumes::refers_to(&context.pod, namespace, name)
-                });
-                seen = newest.count();
-                if !ours {
-                    continue;
-                }
-            }
+            () = changes.next(matters) => {}
             () = renew => {}
         }
         // A source that went away leaves the last contents in place.

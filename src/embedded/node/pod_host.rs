@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     dns::Resolver,
     files::FileSystem,
-    network::{PodNetwork, Source},
+    network::{Owner, PodNetwork, Source},
     sync::lock,
 };
 use crate::host::{Host, Listener, Output, Redirect};
@@ -36,6 +36,8 @@ pub type Input = Box<dyn AsyncRead + Send + Unpin>;
 pub struct Container {
     /// The pod's place in the network.
     pub network: Arc<PodNetwork>,
+    /// Whose sockets its programs open.
+    pub owner: Owner,
     /// How names are resolved.
     pub resolver: Resolver,
     /// The user it runs as.
@@ -72,7 +74,7 @@ impl PodHost {
 
 impl Host for PodHost {
     fn listen(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Listener>> {
-        Box::pin(async move { self.container.network.listen(address) })
+        Box::pin(async move { self.container.network.listen(address, self.container.owner) })
     }
 
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> BoxFuture<'_, io::Result<TcpStream>> {

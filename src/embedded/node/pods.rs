@@ -30,7 +30,7 @@ struct Running {
     uid: Option<String>,
     latest: watch::Sender<Arc<Pod>>,
     context: Arc<PodContext>,
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Pods {
@@ -49,6 +49,16 @@ impl Pods {
                 Some(pod) if is_ours(&pod) => self.keep(&node, key, pod),
                 _ => drop(self.take(&key)),
             }
+        }
+    }
+
+    /// Ends all pods at once, and waits until their tasks are gone.
+    pub(super) async fn stop(&self) {
+        let all: Vec<Running> = lock(&self.running).drain().map(|(_, running)| running).collect();
+        for Running { task, .. } in all {
+            task.abort();
+            // Cancelled, or done at the last moment: gone either way.
+            _ = task.await;
         }
     }
 
@@ -74,7 +84,7 @@ impl Pods {
         });
         let (latest, receiver) = watch::channel(pod.clone());
         let task = AbortOnDropHandle::new(tokio::spawn(pod::run(context.clone(), receiver)));
-        let running = Running { uid: pod.uid(), latest, context, _task: task };
+        let running = Running { uid: pod.uid(), latest, context, task };
         lock(&self.running).insert(key, running);
     }
 }

@@ -44,7 +44,7 @@ enum Pace {
 
 impl Prober {
     /// Asks until the container must be restarted; for ever if it need not be.
-    pub(super) async fn run(self) -> Unhealthy {
+    pub(super) async fn run(&self) -> Unhealthy {
         if let Some(probe) = &self.spec.startup_probe {
             if let Err(unhealthy) = self.startup(probe).await {
                 return unhealthy;

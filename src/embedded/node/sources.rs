@@ -1,6 +1,6 @@
 //! The objects that pods are made of: ConfigMaps and Secrets from live copies, tokens from the API server.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use k8s_openapi::api::{
     authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
@@ -10,10 +10,9 @@ use kube::{
     Api, Client, ResourceExt,
     api::{ObjectMeta, PostParams},
 };
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::embedded::informer::{Informer, Informers, Key, Watched, key_of};
+use crate::embedded::informer::{Change, Informer, Informers, key_of};
 
 /// How long a service account token lives if the volume does not say.
 pub(super) const DEFAULT_EXPIRATION: i64 = 3600;
@@ -24,35 +23,12 @@ pub(super) struct Sources {
     client: Client,
     config_maps: Informer<ConfigMap>,
     secrets: Informer<Secret>,
-    changed: watch::Receiver<Changes>,
-    _forward: Arc<[AbortOnDropHandle<()>; 2]>,
-}
-
-/// When each ConfigMap and Secret changed last, counted in changes of any of them.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    count: u64,
-    last: HashMap<Key, u64>,
-}
-
-impl Changes {
-    /// How many changes there were.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// What has changed since there were `count` changes.
-    pub(super) fn since(&self, count: u64) -> impl Iterator<Item = &Key> {
-        self.last.iter().filter(move |(_, last)| **last > count).map(|(key, _)| key)
-    }
 }
 
 impl Sources {
     pub(super) fn start(client: Client, informers: &Informers) -> Self {
         let (config_maps, secrets) = (informers.config_maps.clone(), informers.secrets.clone());
-        let (sender, changed) = watch::channel(Changes::default());
-        let forwards = [forward(&config_maps, sender.clone()), forward(&secrets, sender)];
-        Self { client, config_maps, secrets, changed, _forward: Arc::new(forwards) }
+        Self { client, config_maps, secrets }
     }
 
     pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
@@ -63,9 +39,9 @@ impl Sources {
         self.secrets.get(namespace, name)
     }
 
-    /// Tells that some ConfigMap or Secret has changed.
-    pub(super) fn changes(&self) -> watch::Receiver<Changes> {
-        self.changed.clone()
+    /// The changes of ConfigMaps and Secrets from now on. To be read, or dropped: they add up.
+    pub(super) fn changes(&self) -> Changes {
+        Changes { config_maps: self.config_maps.changes(), secrets: self.secrets.changes() }
     }
 
     /// Asks for a token of the pod's service account, bound to the pod.
@@ -91,15 +67,24 @@ impl Sources {
     }
 }
 
-fn forward<K: Watched>(informer: &Informer<K>, sender: watch::Sender<Changes>) -> AbortOnDropHandle<()> {
-    let mut changes = informer.subscribe();
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Some(change) = changes.recv().await {
-            let key = key_of(&**change.object());
-            sender.send_modify(|changes| {
-                changes.count += 1;
-                changes.last.insert(key, changes.count);
-            });
+/// Changes of ConfigMaps and Secrets.
+pub(super) struct Changes {
+    config_maps: UnboundedReceiver<Change<ConfigMap>>,
+    secrets: UnboundedReceiver<Change<Secret>>,
+}
+
+impl Changes {
+    /// Waits until one that `matters` changes.
+    pub(super) async fn next(&mut self, matters: impl Fn(&str, &str) -> bool) {
+        loop {
+            let (namespace, name) = tokio::select! {
+                Some(change) = self.config_maps.recv() => key_of(&**change.object()),
+                Some(change) = self.secrets.recv() => key_of(&**change.object()),
+                else => return std::future::pending().await,
+            };
+            if matters(&namespace, &name) {
+                return;
+            }
         }
-    }))
+    }
 }

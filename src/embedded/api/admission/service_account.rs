@@ -43,7 +43,7 @@ fn mount_token(spec: &mut Value) {
     let volume = known.clone().unwrap_or_else(|| names::generate(VOLUME));
     let mut mounted = false;
     for list in ["containers", "initContainers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let mut mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
             if mounts.iter().all(|mount| mount["mountPath"] != MOUNT_PATH) {
                 mounts.push(json!({"name": volume, "readOnly": true, "mountPath": MOUNT_PATH}));

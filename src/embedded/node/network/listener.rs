@@ -28,11 +28,17 @@ pub(super) struct Origin {
     pub(super) orig_dst: SocketAddrV4,
 }
 
+/// One run of a container, as the owner of sockets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Owner(pub(super) u64);
+
 /// One listening socket as the network sees it.
 #[derive(Debug)]
 pub(super) struct Socket {
     /// The virtual address it was bound to; unspecified for all of the pod's.
     pub(super) bound: SocketAddr,
+    /// Who opened it.
+    pub(super) owner: Owner,
     /// The real address behind it.
     real: SocketAddr,
     /// Connections on their way, by the real port they come from.
@@ -73,12 +79,12 @@ pub(super) struct VirtualListener {
 
 impl VirtualListener {
     /// Opens the real socket behind `bound` and enters it into the pod's table.
-    pub(super) fn open(pod: &Arc<PodNetwork>, bound: SocketAddr) -> io::Result<Self> {
+    pub(super) fn open(pod: &Arc<PodNetwork>, bound: SocketAddr, owner: Owner) -> io::Result<Self> {
         let real = TcpSocket::new_v4()?;
         real.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let inner = real.listen(BACKLOG)?;
         let real = inner.local_addr()?;
-        let socket = pod.enter(bound, |bound| Socket { bound, real, pending: Mutex::default() })?;
+        let socket = pod.enter(bound, |bound| Socket { bound, owner, real, pending: Mutex::default() })?;
         Ok(Self { inner, socket, pod: Arc::downgrade(pod) })
     }
 }

@@ -4,12 +4,15 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, RwLock},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
     Network,
-    listener::{Socket, VirtualListener},
+    listener::{Owner, Socket, VirtualListener},
 };
 use crate::{
     embedded::node::sync::{lock, read, write},
@@ -26,11 +29,12 @@ pub struct PodNetwork {
     address: Ipv4Addr,
     sockets: Mutex<HashMap<u16, Vec<Arc<Socket>>>>,
     redirect: RwLock<Option<Arc<Redirect>>>,
+    owners: AtomicU64,
 }
 
 impl PodNetwork {
     pub(super) fn new(network: Network, address: Ipv4Addr) -> Self {
-        Self { network, address, sockets: Mutex::default(), redirect: RwLock::default() }
+        Self { network, address, sockets: Mutex::default(), redirect: RwLock::default(), owners: AtomicU64::default() }
     }
 
     /// The network this pod is part of.
@@ -43,11 +47,26 @@ impl PodNetwork {
         self.address
     }
 
+    /// A new owner of sockets.
+    pub fn owner(&self) -> Owner {
+        Owner(self.owners.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes out all sockets of an owner that has ended, as a kernel closes the sockets of a dead process; the tasks
+    /// that hold them may take a moment longer to go.
+    pub fn close(&self, owner: Owner) {
+        let mut sockets = lock(&self.sockets);
+        sockets.retain(|_, same_port| {
+            same_port.retain(|socket| socket.owner != owner);
+            !same_port.is_empty()
+        });
+    }
+
     /// Listens on an address of the pod; port 0 picks a free one.
     ///
     /// # Errors
     /// `AddrNotAvailable` for an address that is not the pod's, `AddrInUse` for one that is taken.
-    pub fn listen(self: &Arc<Self>, address: SocketAddr) -> io::Result<Listener> {
+    pub fn listen(self: &Arc<Self>, address: SocketAddr, owner: Owner) -> io::Result<Listener> {
         let ours = match address.ip() {
             IpAddr::V4(ip) => ip.is_unspecified() || ip.is_loopback() || ip == self.address,
             IpAddr::V6(ip) => ip.is_unspecified() || ip.is_loopback(),
@@ -55,7 +74,7 @@ impl PodNetwork {
         if !ours {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        Ok(Box::new(VirtualListener::open(self, address)?))
+        Ok(Box::new(VirtualListener::open(self, address, owner)?))
     }
 
     /// Replaces the redirect rules.

@@ -19,7 +19,7 @@ use crate::embedded::node::{context::find_program, logs::ContainerLog, pod_host:
 
 impl Prober {
     /// Asks once.
-    pub(super) async fn check(&self, probe: &Probe) -> Result<(), String> {
+    pub(in crate::embedded::node) async fn check(&self, probe: &Probe) -> Result<(), String> {
         if let Some(action) = &probe.http_get {
             self.http_get(action).await
         } else if let Some(action) = &probe.tcp_socket {
