@@ -231,7 +231,15 @@ fn every_line_of_a_grid_fits_eighty_columns() {
 #[test]
 fn timings_say_where_the_time_went() {
     let timings = text::timings(&document(&passed()), Some(Duration::from_millis(700)));
-    insta::assert_snapshot!(timings, @r"");
+    insta::assert_snapshot!(timings, @r"
+    cluster                   120 ms
+    mesh                      120 ms
+    step default              321 ms
+    step mesh                 321 ms
+    clean up                  120 ms
+    all                      1530 ms
+    start to first matrix     700 ms
+    ");
 }
 
 #[test]

@@ -119,7 +119,9 @@ impl RunArgs {
 /// Opens all report files, so that one that cannot be written is found out before anything is done.
 fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
     let opened = wanted.into_iter().map(ReportFile::open);
-    opened.collect::<Result<_, _>>().map_err(|error| CliError::new(2, error.to_string()))
+    opened.collect::<Result<_, _>>().map_err(|error| {
+        CliError::new(2, error.to_string()).hint("nothing was run; give a file in a folder that is there and yours")
+    })
 }
 
 /// Runs the lab and shows it.

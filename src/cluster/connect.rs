@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::{ClusterError, error::told, images};
 use crate::embedded::{self, Embedded};
@@ -81,7 +81,7 @@ async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connec
         Some(file) => Kubeconfig::read_from(file),
         None => Kubeconfig::read(),
     };
-    let kubeconfig = read.map_err(|error| ClusterError::Connect(chain(&error)))?;
+    let kubeconfig = read.map_err(|error| ClusterError::Connect(unreadable(&error)))?;
     let client = client(kubeconfig.clone(), context).await?;
     client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
     Ok(Connection { client, kubeconfig, embedded: None })
@@ -92,6 +92,14 @@ async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube:
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let config = config.map_err(|error| ClusterError::Connect(chain(&error)))?;
     kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))
+}
+
+/// Why a kubeconfig cannot be read, without the quotes of a Rust path.
+fn unreadable(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(why, file) => format!("cannot read {}: {why}", file.display()),
+        other => chain(other),
+    }
 }
 
 /// An error with its causes; one that its text has already is not told twice.

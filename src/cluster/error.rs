@@ -68,7 +68,10 @@ impl ClusterError {
             ),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
-            Self::Connect(_) | Self::Hopeless { .. } | Self::Request { .. } => None,
+            Self::Connect(_) => {
+                Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
+            }
+            Self::Hopeless { .. } | Self::Request { .. } => None,
         }
     }
 }

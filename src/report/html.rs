@@ -19,7 +19,7 @@ const PAGE: &str = "page.html";
 pub fn page(report: &RunReport) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(syntax.expect("the delimiters are minijinja's own"));
     environment.add_filter("cell_text", |cell: Value| read(&cell, label::cell));
     environment.add_filter("cell_class", |cell: Value| read(&cell, class));

@@ -80,12 +80,15 @@ fn a_report_that_cannot_be_written_is_found_out_before_the_run() {
     let (code, stdout, stderr) = parts(&home.run(&["run", "mtls-strict", "--report", &wanted]));
     let stderr = stderr.replace(&*missing.to_string_lossy(), "<FILE>");
     assert_eq!((code, stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(stderr, @r"");
+    insta::assert_snapshot!(stderr, @r"
+    error: cannot write the html report to <FILE>: No such file or directory (os error 2)
+    hint: nothing was run; give a file in a folder that is there and yours
+    ");
 
     let folder = format!("junit={}", home.path("tmp").display());
     let (code, _, stderr) = parts(&home.run(&["run", "mtls-strict", "--report", &folder]));
     assert_eq!(code, 2);
-    assert!(stderr.ends_with("it is a directory\n"), "{stderr}");
+    assert!(stderr.contains(": it is a directory\n"), "{stderr}");
 }
 
 #[test]
@@ -123,5 +126,9 @@ fn a_cluster_that_is_not_there_is_named() {
     let (code, _, stderr) = parts(&home.run(&arguments));
     assert_eq!(code, 4, "{stderr}");
     let stderr = stderr.replace(missing.to_str().unwrap(), "<FILE>");
-    insta::assert_snapshot!(stderr, @r"");
+    insta::assert_snapshot!(stderr, @r"
+    reaching the cluster (k8s)
+    error: cannot reach a cluster: cannot read <FILE>: No such file or directory (os error 2)
+    hint: without --on, --context and --kubeconfig labctl starts a cluster of its own
+    ");
 }

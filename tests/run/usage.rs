@@ -10,15 +10,33 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn two_clusters_at_once() {
-    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--on", "embedded", "--context", "x"]), @r"");
+    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--on", "embedded", "--context", "x"]), @r"
+    error: --context and --kubeconfig name a cluster, --on embedded starts its own
+    hint: leave one of them out
+    ");
 }
 
 #[test]
 fn durations_reports_and_labs() {
-    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--deadline", "soon"]), @r"");
-    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--report", "pdf=x"]), @r"");
-    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--report", "html"]), @r"");
-    insta::assert_snapshot!(refused(&["run", "mtls-strikt"]), @r"");
+    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--deadline", "soon"]), @r"
+    error: invalid value 'soon' for '--deadline <DURATION>': write it as `45s`, `5m` or `1m30s`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--report", "pdf=x"]), @r"
+    error: invalid value 'pdf=x' for '--report <KIND=FILE>': `pdf` is not a kind of report (html, json, junit, yaml)
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "mtls-strict", "--report", "html"]), @r"
+    error: invalid value 'html' for '--report <KIND=FILE>': write it as KIND=FILE, for example `html=report.html`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "mtls-strikt"]), @r"
+    error: no lab is called `mtls-strikt`; did you mean `mtls-strict`?
+    hint: a lab of your own is given by its path: `labctl run ./my-lab`
+    ");
 }
 
 #[test]

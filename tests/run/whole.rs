@@ -55,5 +55,17 @@ fn timings_are_said_on_standard_error() {
     let (code, stdout, stderr) = parts(&home.run(&["run", &lab, "--timings"]));
     assert_eq!(code, 0, "{stdout}\n{stderr}");
     let milliseconds = regex::Regex::new(r" +[0-9]+ ms").unwrap();
-    insta::assert_snapshot!(milliseconds.replace_all(&stderr, " <time>"), @r"");
+    insta::assert_snapshot!(milliseconds.replace_all(&stderr, " <time>"), @r"
+    starting the embedded cluster
+    installing the mesh
+    setting up
+    step 1/1 look
+    cleaning up
+      cluster <time>
+      mesh <time>
+      setup <time>
+      step look <time>
+      clean up <time>
+      all <time>
+    ");
 }
