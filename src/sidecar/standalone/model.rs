@@ -9,7 +9,7 @@ use crate::{mesh::mode::Mode, sidecar::config::Protocol};
 
 /// An example that shows every key. Its lines fit a narrow terminal: a wrapped comment would no longer be one.
 pub const EXAMPLE: &str = "\
-identity:                  # who this sidecar is; read again when a file changes
+identity:                  # who this sidecar is; read again when files change
   certificate: server.pem  # with spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT
   key: server-key.pem
   roots: ca.pem            # who signs the others' certificates
