@@ -1,4 +1,4 @@
-//! [`Host`](super::Host) on the real machine: one operating-system process.
+//! [`Host`] on the real machine: one operating-system process.
 //!
 //! Owns sockets, files, signals and standard streams. Redirection is read here (`SO_ORIGINAL_DST`), but not
 //! installed.

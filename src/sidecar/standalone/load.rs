@@ -144,7 +144,9 @@ mod tests {
 
     #[test]
     fn example_is_read() {
-        let file = parse(Path::new("sidecar.yaml"), crate::sidecar::standalone::model::EXAMPLE).unwrap();
+        let example = crate::sidecar::standalone::model::EXAMPLE;
+        let file = parse(Path::new("sidecar.yaml"), example).unwrap();
+        assert!(example.lines().all(|line| line.len() < 80), "help would wrap it");
         assert_eq!((file.inbound.len(), file.outbound.len(), file.workers.unwrap().get()), (1, 1, 2));
     }
 

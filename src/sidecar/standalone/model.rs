@@ -7,31 +7,31 @@ use serde_saphyr::Spanned;
 
 use crate::{mesh::mode::Mode, sidecar::config::Protocol};
 
-/// An example that shows every key.
+/// An example that shows every key. Its lines fit a narrow terminal: a wrapped comment would no longer be one.
 pub const EXAMPLE: &str = "\
-identity:                        # who this sidecar is; read again when a file changes
-  certificate: server.pem        # chain, leaf first, with a URI name spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT
+identity:                  # who this sidecar is; read again when files change
+  certificate: server.pem  # with spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT
   key: server-key.pem
-  roots: ca.pem                  # who signs the others' certificates
-trustDomains: [cluster.local]    # whose clients are let in; default: the domain of the certificate
-inbound:                         # connections to our program
+  roots: ca.pem            # who signs the others' certificates
+trustDomains: [cluster.local]  # of clients; default: the certificate's own
+inbound:                   # connections to our program
   - listen: 0.0.0.0:8443
     application: 127.0.0.1:8080
-    mode: STRICT                 # STRICT, PERMISSIVE (default) or DISABLE
-    protocol: http               # http, http2, tcp or detect (default)
-outbound:                        # connections of our program
+    mode: STRICT           # STRICT, PERMISSIVE (default) or DISABLE
+    protocol: http         # http, http2, tcp or detect (default)
+outbound:                  # connections of our program
   - listen: 127.0.0.1:9000
     upstreams: [\"other.example:8443\"]
     protocol: http
-    tls:                         # default: mode ISTIO_MUTUAL
-      mode: ISTIO_MUTUAL         # DISABLE, SIMPLE, MUTUAL or ISTIO_MUTUAL
+    tls:
+      mode: ISTIO_MUTUAL   # the default; or DISABLE, SIMPLE, MUTUAL
       subjectAltNames: [\"spiffe://cluster.local/ns/default/sa/other\"]
-      # sni: NAME                # default: made of the upstream's name and port
-      # caCertificates, clientCertificate, privateKey: files, for SIMPLE and MUTUAL
-telemetry: 127.0.0.1:15020       # /stats/prometheus and /healthz/ready; default: none
-accessLog: false                 # a JSON line on standard output for each request and connection
-workers: 2                       # threads, each with its own connections; default: one per core
-drainSeconds: 5                  # how long open connections may go on after SIGTERM
+      # sni: NAME          # default: made of the upstream's name and port
+      # caCertificates, clientCertificate, privateKey: for SIMPLE, MUTUAL
+telemetry: 127.0.0.1:15020 # /stats/prometheus, /healthz/ready; default: none
+accessLog: false           # a JSON line on standard output per request
+workers: 2                 # threads; default: one per core
+drainSeconds: 5            # for open connections after SIGTERM
 ";
 
 /// The whole file.
