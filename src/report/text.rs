@@ -91,10 +91,8 @@ fn causes(grid: &Grid, style: Style) -> String {
             *causes.entry((label::cell(cell), cause)).or_default() += 1;
         }
     }
-    let each = causes
-        .into_iter()
-        .map(|((cell, cause), _)| format!("      {}\n", style.paint(Paint::Dim, &format!("{cell}: {cause}"))));
-    let each: String = each.collect();
+    let each = causes.into_iter().map(|((cell, cause), _)| hanging("      ", 2, &format!("{cell}: {cause}"), style));
+    let each: String = each.map(|text| format!("{}\n", style.paint(Paint::Dim, &text))).collect();
     if each.is_empty() { each } else { format!("\n{each}") }
 }
 
@@ -118,13 +116,26 @@ fn line_details(line: &Line, style: Style) -> String {
 fn details(head: &str, outcome: Outcome, fields: Vec<(&str, String)>, evidence: &[Evidence], style: Style) -> String {
     let mut text = format!("      {}\n", style.paint(of_outcome(outcome), head));
     for (name, value) in fields {
-        text.push_str(&format!("          {name:<9} {value}\n"));
+        text.push_str(&field(name, &value, style));
     }
     for (place, evidence) in evidence.iter().enumerate() {
         let name = if place == 0 { "evidence" } else { "" };
-        text.push_str(&format!("          {name:<9} {}: {}\n", evidence.source, evidence.text));
+        text.push_str(&field(name, &format!("{}: {}", evidence.source, evidence.text), style));
     }
     text
+}
+
+fn field(name: &str, value: &str, style: Style) -> String {
+    format!("{}\n", hanging(&format!("          {name:<9} "), 0, value, style))
+}
+
+/// Lines of the terminal's width; all but the first are `more` columns further in than the text after `lead`.
+fn hanging(lead: &str, more: usize, text: &str, style: Style) -> String {
+    let indent = " ".repeat(lead.chars().count() + more);
+    let options = textwrap::Options::new(style.width).initial_indent(lead).subsequent_indent(&indent);
+    // An identity or an address is copied from here: it is never broken.
+    let options = options.break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options.word_separator(textwrap::WordSeparator::AsciiSpace))
 }
 
 /// What kept a step from its questions, in one line; the whole of it goes to standard error.
