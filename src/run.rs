@@ -122,10 +122,10 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
             break;
         }
     }
-    if options.keep {
-        if let Err(error) = keep::keep(context, connection.kubeconfig(), interrupt).await {
-            return Walked::stopped(Problem::new(format!("cannot keep the lab up: {error}")));
-        }
+    if options.keep
+        && let Err(error) = keep::keep(context, connection.kubeconfig(), interrupt).await
+    {
+        return Walked::stopped(Problem::new(format!("cannot keep the lab up: {error}")));
     }
     Walked { verdict: verdict(&results), problem: None }
 }
