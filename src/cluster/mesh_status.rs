@@ -139,3 +139,49 @@ fn arrived(state: &State<ConfigMap>, live: &BTreeSet<Resource>, proxies: &BTreeS
     );
     if missing.is_empty() { Progress::Done(()) } else { Progress::Waiting(missing.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state(status: &serde_json::Value) -> State<ConfigMap> {
+        let data = [(STATUS_KEY.to_owned(), status.to_string())].into();
+        let key = (Some(ROOT_NAMESPACE.to_owned()), STATUS.to_owned());
+        [(key, ConfigMap { data: Some(data), ..ConfigMap::default() })].into()
+    }
+
+    fn resource(name: &str, generation: i64) -> Resource {
+        let value = json!({
+            "kind": "PeerAuthentication", "namespace": "foo", "name": name, "uid": "u", "generation": generation,
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn told(resources: &[(&str, i64)], proxies: &[&str], live: &[(&str, i64)], pods: &[&str]) -> Progress<()> {
+        let all = |list: &[(&str, i64)]| list.iter().map(|(name, at)| resource(name, *at)).collect::<BTreeSet<_>>();
+        let written: Vec<_> = resources
+            .iter()
+            .map(|(name, at)| {
+                json!({"kind": "PeerAuthentication", "namespace": "foo", "name": name, "uid": "u", "generation": at})
+            })
+            .collect();
+        let proxies: Vec<_> = proxies.iter().map(|pod| json!({"pod": pod, "namespace": "foo"})).collect();
+        let pods = pods.iter().map(|pod| ("foo".to_owned(), (*pod).to_owned())).collect();
+        arrived(&state(&json!({"resources": written, "proxies": proxies})), &all(live), &pods)
+    }
+
+    #[test]
+    fn all_that_is_there_must_have_arrived_everywhere_and_nothing_else() {
+        assert_eq!(told(&[("a", 2)], &["p", "q"], &[("a", 2)], &["p"]), Progress::Done(()));
+        let missing = |progress| match progress {
+            Progress::Waiting(missing) => missing,
+            other => panic!("{other:?}"),
+        };
+        insta::assert_snapshot!(missing(told(&[], &["p"], &[("a", 1)], &["p"])), @"PeerAuthentication foo/a is under way");
+        insta::assert_snapshot!(missing(told(&[("a", 1)], &["p"], &[], &["p"])), @"PeerAuthentication foo/a is still in effect somewhere");
+        insta::assert_snapshot!(missing(told(&[], &["p"], &[], &["p", "q"])), @"the proxy of pod foo/q is not connected");
+        insta::assert_snapshot!(missing(arrived(&State::new(), &BTreeSet::new(), &BTreeSet::new())), @"ConfigMap istio-system/labctl-mesh-status is not written yet");
+    }
+}

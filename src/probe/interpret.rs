@@ -198,3 +198,6 @@ pub fn wants(answer: &Answer, caller_has_sidecar: bool, server_has_sidecar: bool
         Ok(Seen::Verdict(_)) | Err(_) => (false, false),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! A run as one self-contained page: no scripts, no files beside it, light and dark, wide and narrow.
 
-use minijinja::{Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde};
+use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde};
 
 use super::{
     ReportError,
@@ -21,6 +21,7 @@ pub fn page(report: &RunReport) -> Result<String, ReportError> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(syntax.expect("the delimiters are minijinja's own"));
+    environment.add_filter("breakable", breakable);
     environment.add_filter("cell_text", |cell: Value| read(&cell, label::cell));
     environment.add_filter("cell_class", |cell: Value| read(&cell, class));
     environment.add_filter("expected_word", |cell: Value| read(&cell, |cell| label::expected_word(&cell.expected)));
@@ -28,6 +29,12 @@ pub fn page(report: &RunReport) -> Result<String, ReportError> {
     environment.add_template(PAGE, include_str!("page.html")).map_err(ReportError::Html)?;
     let page = environment.get_template(PAGE).map_err(ReportError::Html)?;
     page.render(context! { report => Serde(report), legend => Serde(LEGEND) }).map_err(ReportError::Html)
+}
+
+/// A name that may be broken after its dots where there is little room.
+fn breakable(name: &str) -> Value {
+    let parts: Vec<String> = name.split('.').map(|part| HtmlEscape(part).to_string()).collect();
+    Value::from_safe_string(parts.join(".<wbr>"))
 }
 
 /// Looks at a cell that the template holds.

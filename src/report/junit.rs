@@ -9,7 +9,7 @@ use crate::{
     probe::{
         finding::Evidence,
         judge::Outcome,
-        result::{Cell, CheckResult, Line},
+        result::{Cell, CheckResult, Grid, Line},
     },
     run::result::{Problem, StepResult},
 };
@@ -54,7 +54,7 @@ fn suite(report: &RunReport, step: &StepResult) -> TestSuite {
 }
 
 fn cases(check: &CheckResult) -> Vec<TestCase> {
-    let cells = check.matrix.iter().flat_map(|grid| grid.cells());
+    let cells = check.matrix.iter().flat_map(Grid::cells);
     let cells = cells.map(|(from, cell)| cell_case(check, from, cell));
     cells.chain(check.findings.iter().map(|line| line_case(check, line))).collect()
 }

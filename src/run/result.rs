@@ -49,9 +49,15 @@ impl LabInfo {
             steps: lab.steps.iter().map(step).collect(),
             run,
             cluster,
-            started: Timestamp::now(),
+            started: now(),
         }
     }
+}
+
+/// The time in whole seconds, which is as precise as people want it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// A step before it is done.

@@ -1,5 +1,6 @@
 //! `labctl run` through the binary: whole labs, bad surroundings, interruptions.
 
+mod cluster;
 mod interrupt;
 mod keep;
 mod reason;
