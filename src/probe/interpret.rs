@@ -144,11 +144,16 @@ fn contradiction(server: &str, echo: &Echo, at_sidecar: &Verdict) -> Option<Stri
 
 /// Tells why there was no answer of the application; whoever blocked it must say so.
 fn blocked(exchange: &Exchange<'_>, verdict: Verdict, finding: &mut Finding) {
-    let no_upstream = exchange.at_caller.is_some_and(|line| line.flags.split(',').any(|flag| flag == "UH"));
-    let nobody = exchange.server.is_some_and(|server| server.ready == 0);
-    if nobody || no_upstream {
-        finding.cause = exchange.server.map(|server| format!("{} has no ready pod", server.name));
-        finding.verdict = Some(Verdict::NoEndpoint);
+    let breakage = match exchange.server {
+        Some(server) if server.ready == 0 => Some(Verdict::NoEndpoint),
+        _ => breakage(exchange, &verdict),
+    };
+    if let Some(breakage) = breakage {
+        finding.cause = match (&breakage, exchange.server) {
+            (Verdict::NoEndpoint, Some(server)) => Some(format!("{} has no ready pod", server.name)),
+            _ => cause(exchange),
+        };
+        finding.verdict = Some(breakage);
         return;
     }
     match verdict {
@@ -159,33 +164,71 @@ fn blocked(exchange: &Exchange<'_>, verdict: Verdict, finding: &mut Finding) {
     finding.verdict = Some(verdict);
 }
 
+/// What a sidecar's 503 stands for if it is about a server that is down, and no policy.
+///
+/// Source: the response flags and bodies of Envoy.
+fn breakage(exchange: &Exchange<'_>, verdict: &Verdict) -> Option<Verdict> {
+    if !matches!(verdict, Verdict::Http(503)) {
+        return None;
+    }
+    let body = exchange.answer.body.to_lowercase();
+    let no_upstream = exchange.at_caller.is_some_and(|line| has_flag(line, "UH"));
+    if no_upstream || body.contains("no healthy upstream") {
+        Some(Verdict::NoEndpoint)
+    } else if !body.starts_with("upstream connect error") {
+        None
+    } else if body.contains("connection refused") {
+        Some(Verdict::Refused)
+    } else if body.contains("connection timeout") {
+        Some(Verdict::Timeout)
+    } else {
+        None
+    }
+}
+
+fn has_flag(line: &AccessLog, wanted: &str) -> bool {
+    line.flags.split(',').any(|flag| flag == wanted)
+}
+
+/// What the sidecar that ended it says, the caller's first.
+fn cause(exchange: &Exchange<'_>) -> Option<String> {
+    [exchange.at_caller, exchange.at_server].into_iter().flatten().find_map(|line| line.cause.clone())
+}
+
 /// A status of 400 and more: the application's own, or that of a sidecar, which says so.
 fn refused_with_status(exchange: &Exchange<'_>, status: u16, finding: &mut Finding) {
-    let cause = [exchange.at_caller, exchange.at_server].into_iter().flatten().find_map(|line| line.cause.clone());
     if exchange.caller_has_sidecar && exchange.at_caller.is_none() && exchange.server.is_some() {
         finding.doubt = Some(format!("the sidecar of {} says nothing about this request", exchange.caller));
     }
     let body = exchange.answer.body.trim();
     let brief = (!body.is_empty() && body.lines().count() == 1 && body.len() <= 300).then(|| body.to_owned());
-    finding.cause = cause.or(brief).or_else(|| Some(format!("answered with status {status}")));
+    finding.cause = cause(exchange).or(brief).or_else(|| Some(format!("answered with status {status}")));
 }
 
 /// A connection that was closed: the sidecar that closed it says so, else something else did.
 fn closed(exchange: &Exchange<'_>, finding: &mut Finding) {
     let Some(server) = exchange.server else { return };
-    let lines = [exchange.at_server, exchange.at_caller];
-    if let Some(cause) = lines.into_iter().flatten().find_map(|line| line.cause.clone()) {
-        finding.cause = Some(cause);
-        return;
-    }
-    finding.doubt = Some(match (server.has_sidecar, exchange.at_server) {
-        (false, _) => {
-            format!("{} has no sidecar that could refuse: the application, or the network, closed it", server.name)
+    let let_through = |line: &AccessLog| line.cause.is_none() || UPSTREAM.iter().any(|flag| has_flag(line, flag));
+    finding.doubt = match (exchange.at_server, exchange.at_caller) {
+        (Some(line), _) if let_through(line) => {
+            let cause = line.cause.as_deref().unwrap_or("the application closed it");
+            Some(format!("the sidecar of {} let it through: {cause}", server.name))
         }
-        (true, Some(_)) => format!("the sidecar of {} let it through: the application closed it", server.name),
-        (true, None) => format!("the sidecar of {} says nothing about this connection", server.name),
-    });
+        (Some(_), _) => None,
+        (None, Some(line)) if line.cause.is_some() => None,
+        _ if server.has_sidecar => Some(format!("the sidecar of {} says nothing about this connection", server.name)),
+        _ => Some(format!(
+            "{} has no sidecar that could refuse: the application, or the network, closed it",
+            server.name
+        )),
+    };
+    if finding.doubt.is_none() {
+        finding.cause = exchange.at_server.and_then(|line| line.cause.clone()).or_else(|| cause(exchange));
+    }
 }
+
+/// The flags by which a server's sidecar says that its application failed.
+const UPSTREAM: [&str; 4] = ["UC", "UF", "UH", "UPE"];
 
 /// Which ends must be asked about an answer: the caller's sidecar, the server's sidecar.
 pub fn wants(answer: &Answer, caller_has_sidecar: bool, server_has_sidecar: bool) -> (bool, bool) {

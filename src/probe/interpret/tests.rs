@@ -82,9 +82,12 @@ fn plaintext_is_what_reaches_the_server_so() {
 
 #[test]
 fn a_reset_counts_if_a_sidecar_did_it() {
-    let refused = line(json!({"status": null, "mode": "STRICT", "cause": "the client spoke plaintext"}));
+    let refused =
+        line(json!({"status": null, "mode": "STRICT", "flags": "DPE", "cause": "the client spoke plaintext"}));
     insta::assert_snapshot!(concluded(Some(SERVER), &reset(), None, Some(&refused)), @"reset; cause: the client spoke plaintext");
     insta::assert_snapshot!(concluded(Some(SERVER), &reset(), None, Some(&line(json!({})))), @"reset; doubt: the sidecar of httpbin.foo let it through: the application closed it");
+    let crashed = line(json!({"status": null, "flags": "UC", "cause": "the application closed the connection"}));
+    insta::assert_snapshot!(concluded(Some(SERVER), &reset(), None, Some(&crashed)), @"reset; doubt: the sidecar of httpbin.foo let it through: the application closed the connection");
     insta::assert_snapshot!(concluded(Some(SERVER), &reset(), None, None), @"reset; doubt: the sidecar of httpbin.foo says nothing about this connection");
     insta::assert_snapshot!(concluded(Some(NAKED), &reset(), None, None), @"reset; doubt: httpbin.legacy has no sidecar that could refuse: the application, or the network, closed it");
     let empty = answer(52, 0, "curl: (52) Empty reply from server");
@@ -101,6 +104,19 @@ fn a_status_is_explained_by_who_sent_it() {
     insta::assert_snapshot!(concluded(Some(SERVER), &answer(0, 404, ""), None, Some(&line(json!({"status": 404})))), @"http(404); cause: answered with status 404");
     let nobody = line(json!({"direction": "outbound", "status": 503, "flags": "UH", "cause": "no endpoint"}));
     insta::assert_snapshot!(concluded(Some(SERVER), &unavailable, Some(Some(&nobody)), None), @"no-endpoint; cause: httpbin.foo has no ready pod");
+}
+
+#[test]
+fn a_server_that_is_down_is_not_a_policy() {
+    let reason = "upstream connect error. reset reason: remote connection failure, transport failure reason: delayed \
+                  connect error: Connection refused";
+    let unavailable = Answer { body: reason.to_owned(), ..answer(0, 503, "") };
+    let failed = line(json!({"status": 503, "flags": "UF,URX", "cause": "nothing listens there"}));
+    let at_caller = concluded(Some(SERVER), &unavailable, Some(Some(&failed)), None);
+    assert_eq!(at_caller, "refused; cause: nothing listens there");
+    assert_eq!(concluded(Some(SERVER), &unavailable, None, Some(&failed)), at_caller);
+    let late = Answer { body: "upstream connect error. reset reason: connection timeout".to_owned(), ..unavailable };
+    assert_eq!(concluded(Some(SERVER), &late, Some(None), None), "timeout");
 }
 
 #[test]
