@@ -9,7 +9,8 @@ const NAKED: Server<'static> = Server { name: "httpbin.legacy", ready: 1, has_si
 const SLEEP: &str = "spiffe://cluster.local/ns/foo/sa/sleep";
 
 /// A sidecar's line: the usual one, with `changes`.
-fn line(changes: Value) -> AccessLog {
+fn line(changes: impl Into<Value>) -> AccessLog {
+    let changes: Value = changes.into();
     let mut line = json!({
         "time": "2026-01-01T00:00:00Z", "direction": "inbound", "source": "10.244.0.9:41000",
         "destination": "10.244.0.4:8080", "mode": "PERMISSIVE", "transport": "plaintext", "status": 200, "flags": "",
