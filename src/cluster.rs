@@ -1,6 +1,6 @@
 //! Everything asked of Kubernetes, through a [`kube::Client`] and nothing else.
 //!
-//! Which cluster answers is decided once, in [`connect`]; nothing else here or above knows. What belongs to a run carries
+//! Which cluster answers is decided once, in [`connect()`]; nothing else here or above knows. What belongs to a run carries
 //! its labels ([`labels`]) and stands in its [`Ledger`], so that it can be deleted again, and only that.
 
 pub mod apply;

@@ -1,6 +1,6 @@
 //! The controllers of the embedded cluster: each makes the world like one kind of object describes it.
 //!
-//! A controller is a reconcile function and the changes that make it run; [`Controllers::start`] ties them together.
+//! A controller is a reconcile function and the changes that make it run; `Controllers::start` ties them together.
 
 mod deployment;
 mod endpoint_slice;

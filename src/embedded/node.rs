@@ -1,6 +1,6 @@
 //! The one node of the embedded cluster: runs pods as tasks of this process, like a kubelet.
 //!
-//! Knows the API server through `kube::Client` only. [`Node::start`] puts its parts to work: the pods themselves,
+//! Knows the API server through `kube::Client` only. `Node::start` puts its parts to work: the pods themselves,
 //! the scheduler, and what keeps the virtual network's table of Services up to date.
 
 mod backoff;

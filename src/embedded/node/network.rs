@@ -5,7 +5,7 @@
 //! rules first. A connection is announced to its listener (by its bound local port) before it is made, and a
 //! listener drops what nobody announced, so other users of the machine can't reach into the network.
 //!
-//! All connections between pods pass [`Network::connect`] and end in one [`Socket`](listener::Socket): the place
+//! All connections between pods pass [`Network::connect`] and end in one `listener::Socket`: the place
 //! to put an observer of their bytes between the two ends.
 
 mod listener;
