@@ -54,6 +54,10 @@ fn check_target(target: &Value, path: &Path, report: &mut Report) {
                 let message = format!("{number} is not a port of a target: Service ports are 1 to 65535");
                 report.refuse(Mistake::BadPort, Stages::Webhook, &path.key("number"), message);
             }
+            (None | Some(Value::Null), Some(name)) if !name.is_empty() && !names::is_label(name) => {
+                let message = format!("target port `{name}` is not the name of a port: names are DNS labels");
+                report.refuse(Mistake::BadName, Stages::Webhook, &path.key("name"), message);
+            }
             (None | Some(Value::Null), None | Some("")) => {
                 let message = "a target port must have a number or a name";
                 report.refuse(Mistake::BadPort, Stages::Webhook, &path, message);
