@@ -12,7 +12,9 @@ pub(super) fn check_policy(object: &Value, spec: &Value, report: &mut Report) {
     let named_default = name(object) == Some(DEFAULT);
     let targets = items(spec.get("targets")).count();
     if targets == 0 && !named_default {
-        let message = "a Policy without targets is for the whole namespace and must be named `default`";
+        let found = name(object).unwrap_or_default();
+        let message =
+            format!("a Policy without targets is for the whole namespace and must be named `default`, not `{found}`");
         report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     if targets > 0 && named_default {
@@ -28,8 +30,8 @@ pub(super) fn check_policy(object: &Value, spec: &Value, report: &mut Report) {
 }
 
 pub(super) fn check_mesh_policy(object: &Value, spec: &Value, report: &mut Report) {
-    if name(object) != Some(DEFAULT) {
-        let message = "there is one MeshPolicy, and it must be named `default`";
+    if let Some(found) = name(object).filter(|name| *name != DEFAULT) {
+        let message = format!("there is one MeshPolicy, and it must be named `default`, not `{found}`");
         report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     if items(spec.get("targets")).count() > 0 {
