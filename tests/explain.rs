@@ -35,7 +35,7 @@ fn public_cases_pass() {
 
 #[test]
 fn own_cases_pass() {
-    assert!(all_pass(include_str!("cases/own-cases.yaml")) > 200);
+    assert!(all_pass(include_str!("cases/own-cases.yaml")) > 700);
 }
 
 /// Every answer that is turned into another one must fail: the comparison is not a rubber stamp.
@@ -184,6 +184,63 @@ spec: {selector: {app: httpbin}, ports: [{name: http, port: 8000}]}
     let output = explain(&[("odd.yaml", text)], &["-f", "odd.yaml"]);
     assert_eq!(output.status.code(), Some(3));
     insta::assert_snapshot!(stderr(&output));
+}
+
+#[test]
+fn of_two_objects_of_one_name_the_later_counts() {
+    let policy = |version: &str, mode: &str| {
+        format!(
+            "apiVersion: security.istio.io/{version}\nkind: PeerAuthentication\n\
+             metadata: {{name: default, namespace: foo}}\nspec: {{mtls: {{mode: {mode}}}}}\n"
+        )
+    };
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: httpbin, namespace: foo, labels: {sidecar.istio.io/inject: 'true'}}\nspec: {containers: [{name: httpbin, ports: [{containerPort: 8080}]}]}\n";
+    let files = [("a.yaml", policy("v1beta1", "DISABLE") + pod), ("b.yaml", policy("v1", "STRICT"))];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let output = explain(&files, &["-f", "a.yaml", "b.yaml"]);
+    assert_eq!(output.status.code(), Some(3));
+    insta::assert_snapshot!(stderr(&output), @"warning: a.yaml:1:1: PeerAuthentication foo/default: it is defined again at b.yaml:1, and the later one counts");
+    assert!(stdout(&output).contains("STRICT   PeerAuthentication foo/default (b.yaml:1)"), "{}", stdout(&output));
+    let output = explain(&files, &["-f", "b.yaml", "a.yaml"]);
+    assert!(stdout(&output).contains("DISABLE"), "{}", stdout(&output));
+}
+
+#[test]
+fn workloads_that_share_a_name_are_listed_once() {
+    let text = "\
+apiVersion: v1
+kind: Service
+metadata: {name: httpbin, namespace: foo}
+spec: {selector: {app: httpbin}, ports: [{name: http, port: 8000}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: httpbin, namespace: foo}
+spec: {replicas: 3, template: {metadata: {labels: {app: httpbin}}, spec: {containers: [{name: httpbin}]}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: httpbin, namespace: foo}
+spec: {replicas: 2, template: {metadata: {labels: {app: httpbin}}, spec: {containers: [{name: httpbin}]}}}
+";
+    let output = explain(&[("twice.yaml", text)], &["-f", "twice.yaml"]);
+    insta::assert_snapshot!(stdout(&output), @r"
+    What servers accept
+     WORKLOAD      PORT   MODE   DECIDED BY
+    ─────────────────────────────────────────────────
+     httpbin.foo   8000   -      no sidecar takes it
+
+    How clients call httpbin.foo.svc.cluster.local:8000
+     FROM          HOW
+    ─────────────────────────────────────────────────────────────
+     httpbin.foo   DISABLE: no sidecar: no rule and no auto mTLS
+                   to   httpbin.foo
+
+    What clients see
+     FROM          TO                 ENDPOINTS     VERDICT
+    ──────────────────────────────────────────────────────────
+     httpbin.foo   httpbin.foo:8000   httpbin.foo   plaintext
+    ");
 }
 
 #[test]

@@ -155,6 +155,8 @@ fn client_tls(index: &Index, target: Target<'_>, settings: &ClientTlsSettings) -
             sans: settings.subject_alt_names.clone(),
             ca_certificates: given(&settings.ca_certificates),
             client_certificate: client_certificate(settings),
+            insecure_skip_verify: settings.insecure_skip_verify.unwrap_or_default(),
+            credential_name: given(&settings.credential_name),
         },
     }
 }

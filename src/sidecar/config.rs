@@ -114,6 +114,11 @@ pub enum ClientTls {
         ca_certificates: Option<String>,
         /// PEM files of the client's chain and key (MUTUAL).
         client_certificate: Option<CertificateFiles>,
+        /// Whether whoever answers is taken for the server: neither its issuer nor its names are looked at.
+        insecure_skip_verify: bool,
+        /// The Secret (or `configmap://` ...) that holds roots and certificate in place of files. It is not handed on
+        /// to sidecars: connections fail and say so, rather than go out with other certificates than those meant.
+        credential_name: Option<String>,
     },
 }
 

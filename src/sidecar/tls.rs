@@ -34,6 +34,11 @@ pub const ISTIO_HTTP_ALPN: [&[u8]; 3] = [b"istio-http/1.0", b"istio-http/1.1", b
 /// Why certificates or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// What a rule names by `credentialName` does not reach sidecars.
+    #[error(
+        "credential `{0}` is not handed on to sidecars (name files: caCertificates, clientCertificate, privateKey)"
+    )]
+    Credential(String),
     /// A file that a rule names.
     #[error("cannot use {}: {reason}", path.display())]
     File {

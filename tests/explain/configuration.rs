@@ -93,6 +93,23 @@ fn a_rule_with_files_is_handed_on() {
 }
 
 #[test]
+fn what_a_rule_says_of_verification_is_handed_on() {
+    let handed_on = |tls: Value| {
+        let rule = json!({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+            "metadata": {"name": "d", "namespace": "bar"},
+            "spec": {"host": "httpbin.foo.svc.cluster.local", "workloadSelector": {"matchLabels": {"app": "sleep"}},
+                "trafficPolicy": {"tls": tls}}});
+        match config(&mesh(&[rule]), "bar", "sleep-1").outbound.swap_remove(0).tls {
+            ClientTls::Files { insecure_skip_verify, credential_name, .. } => (insecure_skip_verify, credential_name),
+            other => panic!("not by files: {other:?}"),
+        }
+    };
+    assert_eq!(handed_on(json!({"mode": "SIMPLE"})), (false, None));
+    assert_eq!(handed_on(json!({"mode": "SIMPLE", "insecureSkipVerify": true})), (true, None));
+    assert_eq!(handed_on(json!({"mode": "SIMPLE", "credentialName": "ca"})), (false, Some("ca".to_owned())));
+}
+
+#[test]
 fn a_service_may_be_for_some_namespaces_only() {
     let mut hidden = service(&json!([{"name": "http", "port": 8000}]));
     hidden["metadata"] =

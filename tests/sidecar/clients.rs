@@ -4,7 +4,7 @@ use labctl::{
     mesh::mode::Mode,
     sidecar::{
         access_log::Transport,
-        config::{ClientTls, Protocol},
+        config::{CertificateFiles, ClientTls, Protocol},
     },
 };
 
@@ -100,20 +100,39 @@ async fn tls_of_a_rule_does_not_fit_the_mesh() {
     std::fs::write(path("ca.pem"), &foreign.root_pem).unwrap();
     std::fs::write(path("client.pem"), issued.certificate.pem()).unwrap();
     std::fs::write(path("key.pem"), issued.key.serialize_pem()).unwrap();
-    let files = labctl::sidecar::config::CertificateFiles { certificate: path("client.pem"), key: path("key.pem") };
+    let files = CertificateFiles { certificate: path("client.pem"), key: path("key.pem") };
     for client_certificate in [None, Some(files)] {
-        let tls =
-            ClientTls::Files { sni: None, sans: Vec::new(), ca_certificates: Some(path("ca.pem")), client_certificate };
+        let tls = by_files(Some(path("ca.pem")), client_certificate);
         for server in [STRICT, PERMISSIVE, DISABLE, NAKED] {
             assert_eq!(call(server, tls.clone()).await.1.status, 503, "{server:?}");
         }
     }
-    let missing =
-        ClientTls::Files { sni: None, sans: Vec::new(), ca_certificates: Some(path("none")), client_certificate: None };
-    let (world, answer) = call(NAKED, missing).await;
+    let (world, answer) = call(NAKED, by_files(Some(path("none")), None)).await;
     insta::assert_snapshot!(answer.text, @"upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure, transport failure reason: TLS_error: Secret is not supplied by SDS");
     let cause = world.client().logged(|_| true).await.cause.unwrap().replace(&path(""), "");
     insta::assert_snapshot!(cause, @"the certificates for this connection cannot be used: cannot use none: No such file or directory (os error 2)");
+}
+
+/// TLS of a rule with these files.
+fn by_files(ca_certificates: Option<String>, client_certificate: Option<CertificateFiles>) -> ClientTls {
+    ClientTls::Files {
+        sni: None,
+        sans: Vec::new(),
+        ca_certificates,
+        client_certificate,
+        insecure_skip_verify: false,
+        credential_name: None,
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_is_not_there_is_not_replaced_by_other_roots() {
+    let mut tls = by_files(None, None);
+    let ClientTls::Files { credential_name, .. } = &mut tls else { unreachable!() };
+    *credential_name = Some("ca-secret".to_owned());
+    let (world, answer) = call(NAKED, tls).await;
+    assert_eq!(answer.status, 503);
+    insta::assert_snapshot!(world.client().logged(|_| true).await.cause.unwrap(), @"the certificates for this connection cannot be used: credential `ca-secret` is not handed on to sidecars (name files: caCertificates, clientCertificate, privateKey)");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Opaque connections through a pair of sidecars.
 
+use std::sync::Arc;
+
 use labctl::{
     mesh::mode::Mode,
     sidecar::{
@@ -7,11 +9,15 @@ use labctl::{
         config::{ClientTls, Protocol},
     },
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::JoinHandle,
+};
 
 use crate::{
     app,
     client::{say, tls},
+    pki::{Authority, Issued},
     world::{APP, CLIENT, CLIENT_ID, SERVER_ID, SERVICE, World, mutual},
 };
 
@@ -83,32 +89,52 @@ async fn resets_of_the_application_reach_the_client() {
     assert_eq!(client.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
-#[tokio::test]
-async fn tls_of_the_application_travels_inside_mutual_tls() {
-    let world = World::meshed(Protocol::Detect).await;
+/// An application that terminates TLS itself, for one connection: it says what it hears.
+async fn tls_application(world: &World, issued: Issued) -> JoinHandle<()> {
     let listener = world.net.app(APP).await;
-    let issued = world.authority.issue_dns("application");
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![issued.certificate.der().clone()], issued.private_key())
         .unwrap();
-    let served = tokio::spawn(async move {
+    tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
-        let mut stream = acceptor.accept(stream).await.unwrap();
+        let mut stream = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await.unwrap();
         let mut question = [0; 5];
         stream.read_exact(&mut question).await.unwrap();
         stream.write_all(&question).await.unwrap();
         stream.shutdown().await.unwrap();
-    });
+    })
+}
+
+#[tokio::test]
+async fn tls_of_the_application_travels_inside_mutual_tls() {
+    let world = World::meshed(Protocol::Detect).await;
+    let served = tls_application(&world, world.authority.issue_dns("application")).await;
     let stream = world.net.dial_from(CLIENT, SERVICE).await.unwrap();
     let stream = tls(stream, world.authority.client(None, &[b"http/1.1"])).await.unwrap();
     assert_eq!(say(stream, b"hello").await.unwrap(), b"hello");
     served.await.unwrap();
     assert_eq!(world.server().logged(|_| true).await.transport, Transport::Mtls);
+}
+
+#[tokio::test]
+async fn a_rule_that_skips_verification_takes_any_server() {
+    let rule = ClientTls::Files {
+        sni: Some("another.example".to_owned()),
+        sans: Vec::new(),
+        ca_certificates: None,
+        client_certificate: None,
+        insecure_skip_verify: true,
+        credential_name: None,
+    };
+    let world = World::new(None).await.with_client(Protocol::Tcp, rule).await;
+    let served = tls_application(&world, Authority::new().issue_dns("application")).await;
+    let stream = world.net.dial_from(CLIENT, SERVICE).await.unwrap();
+    assert_eq!(say(stream, b"hello").await.unwrap(), b"hello");
+    served.await.unwrap();
 }
 
 #[tokio::test]

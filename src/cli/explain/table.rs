@@ -44,6 +44,7 @@ fn clients(rows: &[&ClientPort]) -> String {
     for row in rows {
         let how = how(row);
         match grouped.iter_mut().find(|(_, known)| *known == how) {
+            Some((from, _)) if from.contains(&row.client.as_str()) => {}
             Some((from, _)) => from.push(&row.client),
             None => grouped.push((vec![&row.client], how)),
         }

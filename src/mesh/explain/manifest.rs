@@ -1,6 +1,7 @@
 //! Manifests: from files to a snapshot, with a place for everything there is to say about them.
 
 use std::{
+    collections::HashMap,
     fmt, fs, io,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
@@ -118,26 +119,42 @@ fn find(path: &FilePath, found: &mut Vec<PathBuf>) -> io::Result<()> {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn load(files: &[File], settings: Settings) -> Result<Manifests, Vec<Problem>> {
-    let mut loader = Loader { registry: Registry::offline(settings), errors: Vec::new(), warnings: Vec::new() };
+    let mut loader = Loader::default();
     for file in files {
         loader.file(file);
     }
-    let Loader { registry, errors, mut warnings } = loader;
+    let registry = loader.register(settings);
+    let Loader { mut errors, mut warnings, .. } = loader;
+    let order =
+        |found: &Problem| (files.iter().position(|file| file.name == found.file.name), found.line, found.column);
     if !errors.is_empty() {
+        errors.sort_by_key(order);
         return Err(errors);
     }
     let snapshot = registry.finish();
     warnings.extend(oddities(&snapshot, files));
-    let order = |name: &str| files.iter().position(|file| file.name == name);
-    warnings.sort_by_key(|warning| (order(&warning.file.name), warning.line, warning.column));
+    warnings.sort_by_key(order);
     Ok(Manifests { snapshot, warnings })
 }
 
+#[derive(Default)]
 struct Loader {
-    registry: Registry,
+    objects: Vec<Object>,
+    known: HashMap<Identity, usize>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
 }
+
+/// An object and where it stands.
+struct Object {
+    value: Value,
+    file: File,
+    line: u64,
+    column: u64,
+}
+
+/// What there is only one of in a cluster: API group (whatever the version), kind, namespace and name.
+type Identity = [String; 4];
 
 impl Loader {
     fn file(&mut self, file: &File) {
@@ -189,18 +206,57 @@ impl Loader {
                 return;
             }
         }
-        let source = Source { file: file.name.clone(), line: node.line };
-        match self.registry.add(object, Some(source)) {
-            Ok(Added::Taken) => {}
-            Ok(Added::Ignored) => {
-                if api_version.contains(".istio.io/") {
-                    let message = format!("{kind} of {api_version} has no effect here");
-                    self.warnings.push(problem(file, node, &Path::default(), &who(object), &message));
-                }
-            }
-            Err(error) => self.errors.push(at(file, node, error.to_string())),
-        }
+        let Node { line, column, .. } = *node;
+        self.keep(Object { value: object.clone(), file: file.clone(), line, column });
     }
+
+    /// Of several objects of one name the last counts, as with `kubectl apply`.
+    fn keep(&mut self, object: Object) {
+        let place = identity(&object.value).map(|identity| *self.known.entry(identity).or_insert(self.objects.len()));
+        let Some(earlier) = place.and_then(|place| self.objects.get_mut(place)) else {
+            return self.objects.push(object);
+        };
+        let replaced = std::mem::replace(earlier, object);
+        let (who, winner) = (who(&earlier.value), format!("{}:{}", earlier.file.name, earlier.line));
+        self.warnings
+            .push(replaced.problem(format!("{who}: it is defined again at {winner}, and the later one counts")));
+    }
+
+    /// Hands all objects to a registry.
+    fn register(&mut self, settings: Settings) -> Registry {
+        let mut registry = Registry::offline(settings);
+        for object in &self.objects {
+            let source = Source { file: object.file.name.clone(), line: object.line };
+            match registry.add(&object.value, Some(source)) {
+                Ok(Added::Taken) => {}
+                Ok(Added::Ignored) => {
+                    let text = |field: &str| object.value.get(field).and_then(Value::as_str).unwrap_or_default();
+                    let (api_version, kind) = (text("apiVersion"), text("kind"));
+                    if api_version.contains(".istio.io/") {
+                        let message = format!("{}: {kind} of {api_version} has no effect here", who(&object.value));
+                        self.warnings.push(object.problem(message));
+                    }
+                }
+                Err(error) => self.errors.push(object.problem(error.to_string())),
+            }
+        }
+        registry
+    }
+}
+
+impl Object {
+    fn problem(&self, message: String) -> Problem {
+        Problem { file: self.file.clone(), line: self.line, column: self.column, message }
+    }
+}
+
+/// Who an object is; `None` if it has no name of its own.
+fn identity(object: &Value) -> Option<Identity> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let (name, api_version) = (text("/metadata/name")?, text("/apiVersion")?);
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let namespace = text("/metadata/namespace").unwrap_or("default");
+    Some([group, text("/kind")?, namespace, name].map(str::to_owned))
 }
 
 /// Kind, namespace and name of an object, for messages.

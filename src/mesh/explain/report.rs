@@ -1,5 +1,7 @@
 //! What manifests mean, as plain data: what servers accept, what clients do, and what both together come to.
 
+use std::{collections::HashSet, hash::Hash};
+
 use serde::Serialize;
 
 use crate::mesh::{
@@ -25,7 +27,7 @@ pub struct Explanation {
 }
 
 /// A resource, and where it was read.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deciding {
     /// Its kind.
@@ -41,7 +43,7 @@ pub struct Deciding {
 }
 
 /// What one workload port accepts.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerPort {
     /// `name.namespace`.
@@ -57,7 +59,7 @@ pub struct ServerPort {
 }
 
 /// What one client does towards one Service port.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientPort {
     /// `name.namespace`.
@@ -86,7 +88,7 @@ pub struct ClientPort {
 }
 
 /// What one client sees that calls one Service port.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pair {
     /// `name.namespace`.
@@ -134,9 +136,24 @@ pub fn explain(index: &Index) -> Explanation {
     Explanation {
         api_version: "labctl/v1",
         kind: "Explanation",
-        servers: index.workloads().flat_map(|workload| server_ports(index, workload)).collect(),
-        clients: pairs(index).flat_map(|(client, target)| client_ports(index, client, target)).collect(),
-        verdicts: pairs(index).flat_map(|(client, target)| verdicts(index, client, target)).collect(),
+        servers: distinct(index.workloads().flat_map(|workload| server_ports(index, workload))),
+        clients: distinct(pairs(index).flat_map(|(client, target)| client_ports(index, client, target))),
+        verdicts: distinct(pairs(index).flat_map(|(client, target)| verdicts(index, client, target))),
+    }
+}
+
+/// Workloads of different kinds may share a name: what is true of both is said once.
+fn distinct<R: Clone + Eq + Hash>(rows: impl Iterator<Item = R>) -> Vec<R> {
+    let mut seen = HashSet::new();
+    rows.filter(|row| seen.insert(row.clone())).collect()
+}
+
+/// Adds endpoints to those of a row that says the same of them.
+fn join(known: &mut Vec<String>, others: Vec<String>) {
+    for other in others {
+        if !known.contains(&other) {
+            known.push(other);
+        }
     }
 }
 
@@ -201,7 +218,7 @@ fn settings(index: &Index, client: WorkloadId, target: Target<'_>) -> Vec<Client
         let mut row = client_port(index, client, target, index.client_setting(client, target, Some(endpoint)));
         row.endpoints.push(name(index, endpoint.workload));
         match rows.iter_mut().find(|known| (&known.mode, known.auto) == (&row.mode, row.auto)) {
-            Some(known) => known.endpoints.append(&mut row.endpoints),
+            Some(known) => join(&mut known.endpoints, row.endpoints),
             None => rows.push(row),
         }
     }
@@ -229,9 +246,9 @@ fn verdicts(index: &Index, client: WorkloadId, target: Target<'_>) -> Vec<Pair> 
     let service = index.service(target.service);
     let mut rows: Vec<Pair> = Vec::new();
     for prediction in index.predict(client, &service.host, target.port) {
-        let mut row = pair(index, client, target.service, target.port, prediction);
+        let row = pair(index, client, target.service, target.port, prediction);
         match rows.iter_mut().find(|known| (&known.verdict, &known.flags) == (&row.verdict, &row.flags)) {
-            Some(known) => known.endpoints.append(&mut row.endpoints),
+            Some(known) => join(&mut known.endpoints, row.endpoints),
             None => rows.push(row),
         }
     }

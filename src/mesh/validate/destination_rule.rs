@@ -52,6 +52,7 @@ fn traffic_policy(policy: Option<&Value>, path: &Path, report: &mut Report) {
         report.refuse(Mistake::ConflictingFields, Stages::Webhook, path, message);
     }
     connection_pool(policy, path, report);
+    load_balancer(policy, path, report);
     tls(policy.get("tls"), &path.key("tls"), report);
     let path = path.key("portLevelSettings");
     for (position, entry) in items(policy.get("portLevelSettings")) {
@@ -67,6 +68,14 @@ fn connection_pool(policy: &Value, path: &Path, report: &mut Report) {
     }
 }
 
+fn load_balancer(policy: &Value, path: &Path, report: &mut Report) {
+    let Some(balancer) = policy.get("loadBalancer").filter(|balancer| balancer.is_object()) else { return };
+    if has(balancer, "simple") && has(balancer, "consistentHash") {
+        let message = "simple and consistentHash exclude each other";
+        report.refuse(Mistake::ConflictingFields, Stages::Schema, &path.key("loadBalancer"), message);
+    }
+}
+
 fn port_settings(entry: &Value, path: &Path, report: &mut Report) {
     if !has(entry, "port") {
         let message = "an entry of portLevelSettings must name its port";
@@ -77,6 +86,7 @@ fn port_settings(entry: &Value, path: &Path, report: &mut Report) {
         report.refuse(Mistake::EmptyObject, Stages::Webhook, path, message);
     }
     connection_pool(entry, path, report);
+    load_balancer(entry, path, report);
     tls(entry.get("tls"), &path.key("tls"), report);
 }
 

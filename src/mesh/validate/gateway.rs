@@ -1,11 +1,13 @@
 //! Gateway beyond its shape.
 
+use std::{collections::BTreeSet, net::IpAddr};
+
 use serde_json::Value;
 
 use super::{Mistake, Path, Report, Stages, has, items, names, text};
 
 /// Protocols a gateway may listen for; those of the second list need `tls`.
-const PROTOCOLS: [&str; 7] = ["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TCP", "MONGO", "UDP"];
+const PROTOCOLS: [&str; 9] = ["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "TCP", "MONGO", "MYSQL", "REDIS", "UDP"];
 const TLS_PROTOCOLS: [&str; 2] = ["HTTPS", "TLS"];
 
 pub(super) fn check(spec: &Value, report: &mut Report) {
@@ -15,6 +17,19 @@ pub(super) fn check(spec: &Value, report: &mut Report) {
     }
     for (position, server) in items(spec.get("servers")) {
         check_server(server, &path.index(position), report);
+    }
+    port_names(spec, &path, report);
+}
+
+fn port_names(spec: &Value, path: &Path, report: &mut Report) {
+    let mut seen = BTreeSet::new();
+    for (position, server) in items(spec.get("servers")) {
+        let Some(name) = server.get("port").and_then(|port| text(port, "name")) else { continue };
+        if !seen.insert(name) {
+            let path = path.index(position).key("port").key("name");
+            let message = format!("the port name `{name}` is another server's already: they must differ");
+            report.refuse(Mistake::Duplicate, Stages::Webhook, &path, message);
+        }
     }
 }
 
@@ -45,12 +60,25 @@ fn hosts(server: &Value, path: &Path, report: &mut Report) {
         report.refuse(Mistake::Required, stages, path, "a server must have at least one of hosts");
     }
     for (position, host) in items(server.get("hosts")) {
-        let host = host.as_str().unwrap_or_default();
-        let host = host.split_once('/').map_or(host, |(_, host)| host);
-        if let Some(problem) = names::host_problem(host) {
+        if let Some(problem) = host_problem(host.as_str().unwrap_or_default()) {
             report.refuse(Mistake::BadHost, Stages::Webhook, &path.index(position), problem);
         }
     }
+}
+
+/// What is wrong with a host, which may have the namespace of its VirtualServices before it.
+fn host_problem(host: &str) -> Option<String> {
+    let (namespace, host) = host.split_once('/').map_or((None, host), |(namespace, host)| (Some(namespace), host));
+    if let Some(namespace) = namespace.filter(|name| !matches!(*name, "*" | ".") && !names::is_label(name)) {
+        return Some(format!("`{namespace}` before host `{host}` is not a namespace, `.` or `*`"));
+    }
+    if host.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    if host != "*" && !host.contains('.') {
+        return Some(format!("host `{host}` is a short name: a gateway needs full ones"));
+    }
+    names::host_problem(host)
 }
 
 fn tls(server: &Value, secure: bool, protocol: &str, path: &Path, report: &mut Report) {

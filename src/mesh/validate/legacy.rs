@@ -12,7 +12,9 @@ pub(super) fn check_policy(object: &Value, spec: &Value, report: &mut Report) {
     let named_default = name(object) == Some(DEFAULT);
     let targets = items(spec.get("targets")).count();
     if targets == 0 && !named_default {
-        let message = "a Policy without targets is for the whole namespace and must be named `default`";
+        let found = name(object).unwrap_or_default();
+        let message =
+            format!("a Policy without targets is for the whole namespace and must be named `default`, not `{found}`");
         report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     if targets > 0 && named_default {
@@ -28,8 +30,8 @@ pub(super) fn check_policy(object: &Value, spec: &Value, report: &mut Report) {
 }
 
 pub(super) fn check_mesh_policy(object: &Value, spec: &Value, report: &mut Report) {
-    if name(object) != Some(DEFAULT) {
-        let message = "there is one MeshPolicy, and it must be named `default`";
+    if let Some(found) = name(object).filter(|name| *name != DEFAULT) {
+        let message = format!("there is one MeshPolicy, and it must be named `default`, not `{found}`");
         report.refuse(Mistake::BadName, Stages::Webhook, &Path::of(&["metadata", "name"]), message);
     }
     if items(spec.get("targets")).count() > 0 {
@@ -53,6 +55,10 @@ fn check_target(target: &Value, path: &Path, report: &mut Report) {
             (Some(Value::Number(number)), _) if number.as_u64().and_then(names::port).is_none() => {
                 let message = format!("{number} is not a port of a target: Service ports are 1 to 65535");
                 report.refuse(Mistake::BadPort, Stages::Webhook, &path.key("number"), message);
+            }
+            (None | Some(Value::Null), Some(name)) if !name.is_empty() && !names::is_label(name) => {
+                let message = format!("target port `{name}` is not the name of a port: names are DNS labels");
+                report.refuse(Mistake::BadName, Stages::Webhook, &path.key("name"), message);
             }
             (None | Some(Value::Null), None | Some("")) => {
                 let message = "a target port must have a number or a name";

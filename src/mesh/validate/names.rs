@@ -41,7 +41,7 @@ pub(super) fn host_problem(host: &str) -> Option<String> {
         };
         return Some(format!("host `{host}`: `{label}`: {reason}"));
     }
-    let last = labels.last().copied().unwrap_or(first);
+    let last = labels.last()?;
     last.chars().all(|c| c.is_ascii_digit()).then(|| format!("host `{host}` ends with a number"))
 }
 

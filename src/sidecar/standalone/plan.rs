@@ -93,6 +93,8 @@ fn client_tls(folder: &Path, tls: &OutboundTls, name: &str, port: u16) -> Client
         sans: tls.subject_alt_names.clone(),
         ca_certificates: tls.ca_certificates.as_ref().map(path),
         client_certificate,
+        insecure_skip_verify: false,
+        credential_name: None,
     };
     match tls.mode.as_ref().map_or_else(TlsMode::default, |mode| mode.value) {
         TlsMode::Disable => ClientTls::Disable,

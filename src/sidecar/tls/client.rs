@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustls::{ClientConfig, RootCertStore, client::Resumption, pki_types::ServerName, version};
+use rustls::{ClientConfig, client::Resumption, pki_types::ServerName, version};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -132,13 +132,20 @@ impl ClientContext {
         let (mut config, protocols) = match &self.settings {
             ClientTls::Disable => unreachable!("a context is made for settings with TLS only"),
             ClientTls::IstioMutual { sans, .. } => {
-                let builder = verified(identity.roots.clone(), any_of(sans, ServerNames::Any), &[&version::TLS13])?;
+                let expected = ExpectedServer::new(identity.roots.clone(), any_of(sans, ServerNames::Any));
+                let builder = verified(expected, &[&version::TLS13])?;
                 (builder.with_client_cert_resolver(identity.certificate.clone()), inside.istio_alpn())
             }
-            ClientTls::Files { sans, ca_certificates, client_certificate, .. } => {
-                let roots = files::roots(host, ca_certificates.as_deref())?;
-                let names = any_of(sans, ServerNames::ServerName);
-                let builder = verified(roots, names, &[&version::TLS13, &version::TLS12])?;
+            ClientTls::Files { credential_name: Some(name), .. } => return Err(TlsError::Credential(name.clone())),
+            ClientTls::Files { sans, ca_certificates, client_certificate, insecure_skip_verify, .. } => {
+                let expected = match insecure_skip_verify {
+                    true => ExpectedServer::anybody(),
+                    false => {
+                        let roots = files::roots(host, ca_certificates.as_deref())?;
+                        ExpectedServer::new(roots, any_of(sans, ServerNames::ServerName))
+                    }
+                };
+                let builder = verified(expected, &[&version::TLS13, &version::TLS12])?;
                 let config = match client_certificate {
                     Some(named) => builder.with_client_cert_resolver(files::client_certificate(host, named)?),
                     None => builder.with_no_client_auth(),
@@ -153,14 +160,13 @@ impl ClientContext {
 }
 
 fn verified(
-    roots: Arc<RootCertStore>,
-    names: ServerNames,
+    expected: ExpectedServer,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, TlsError> {
     Ok(ClientConfig::builder_with_provider(provider().clone())
         .with_protocol_versions(versions)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ExpectedServer::new(roots, names))))
+        .with_custom_certificate_verifier(Arc::new(expected)))
 }
 
 /// Why there is no TLS connection.

@@ -142,14 +142,19 @@ pub enum ServerNames {
 /// Accepts servers whose chain ends at one of the roots and who have an expected name.
 #[derive(Debug)]
 pub struct ExpectedServer {
-    roots: Arc<RootCertStore>,
+    roots: Option<Arc<RootCertStore>>,
     names: ServerNames,
 }
 
 impl ExpectedServer {
     /// Expects `names` under `roots`.
     pub fn new(roots: Arc<RootCertStore>, names: ServerNames) -> Self {
-        Self { roots, names }
+        Self { roots: Some(roots), names }
+    }
+
+    /// Expects nobody in particular: any certificate will do whose key the server has.
+    pub fn anybody() -> Self {
+        Self { roots: None, names: ServerNames::Any }
     }
 }
 
@@ -164,8 +169,10 @@ impl ServerCertVerifier for ExpectedServer {
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
         let algorithms = provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)
-            .map_err(unknown_issuer)?;
+        if let Some(roots) = &self.roots {
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
+                .map_err(unknown_issuer)?;
+        }
         match &self.names {
             ServerNames::Any => {}
             ServerNames::ServerName => verify_server_name(&parsed, server_name)?,

@@ -105,14 +105,14 @@ fn compare_reach(endpoints: &[(String, Value)], expect: &Value, forwarded: Optio
 fn compare_probe(answered: bool, expect: &Value) -> Result<(), String> {
     let word = |text: &str| match text.to_ascii_lowercase().as_str() {
         "answered" | "healthy" | "ok" | "ok_plaintext" | "pass" | "passes" | "ready" | "success" | "succeeds"
-        | "true" | "200" => Some(true),
-        "error" | "fail" | "failed" | "failing" | "fails" | "failure" | "false" | "refused" | "reset" | "unhealthy"
-        | "unready" | "not_ready" => Some(false),
+        | "true" | "works" | "200" | "http_200" => Some(true),
+        "closed" | "error" | "fail" | "failed" | "failing" | "fails" | "failure" | "false" | "refused" | "reset"
+        | "unhealthy" | "unready" | "not_ready" => Some(false),
         _ => None,
     };
-    let single = expect
-        .as_object()
-        .and_then(|fields| ["result", "status", "ok", "outcome"].iter().find_map(|name| fields.get(*name)));
+    let single = expect.as_object().and_then(|fields| {
+        ["result", "status", "ok", "outcome", "healthy", "ready", "success"].iter().find_map(|name| fields.get(*name))
+    });
     let options = texts(single.unwrap_or(expect));
     let right = options.iter().any(|option| word(option) == Some(answered));
     let got = if answered { "ok" } else { "reset" };
