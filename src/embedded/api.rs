@@ -13,12 +13,15 @@ mod delete;
 mod discovery;
 mod effects;
 mod exec;
+mod form;
 mod incoming;
+mod json_path;
 mod kinds;
 pub mod kubelet;
 mod managed;
 mod metadata;
 pub mod names;
+mod openapi;
 mod patch;
 pub mod path;
 mod pods;
@@ -28,6 +31,7 @@ pub mod resource;
 mod reviews;
 mod scale;
 pub mod status;
+mod table;
 mod tokens;
 mod update;
 mod watch;
@@ -46,6 +50,7 @@ use self::{
     addresses::Addresses,
     body::{Body, BoxError},
     call::Call,
+    form::Form,
     path::{Path, Query, Verb},
     resource::Registry,
     status::Status,
@@ -150,7 +155,7 @@ impl Server {
 
     /// Answers a request to an object or to all of them.
     async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
-        body::check_accept(&call.headers)?;
+        Form::of(&call.headers)?;
         let named = call.target.name.is_some();
         let misplaced = match call.verb {
             Verb::Create => named,

@@ -139,19 +139,3 @@ pub fn parse_yaml(bytes: &[u8]) -> Result<Value, Status> {
     }
     serde_yaml::from_slice(bytes).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))
 }
-
-/// Makes sure that the caller understands JSON.
-///
-/// # Errors
-/// If it accepts other formats only.
-pub fn check_accept(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(accepted) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(()) };
-    // `as=Table` and the like ask for another shape, which only an item without them does not.
-    let plain = |item: &str| {
-        let mut parts = item.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        matches!(media_type, "application/json" | "application/*" | "*/*" | "")
-            && !parts.any(|parameter| parameter.starts_with("as="))
-    };
-    if accepted.split(',').any(plain) { Ok(()) } else { Err(Status::not_acceptable()) }
-}
