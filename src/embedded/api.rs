@@ -25,6 +25,7 @@ mod openapi;
 mod patch;
 pub mod path;
 mod pods;
+mod protobuf;
 mod rbac;
 mod read;
 pub mod resource;

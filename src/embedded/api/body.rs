@@ -8,7 +8,7 @@ use hyper::body::Frame;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::status::Status;
+use super::{protobuf, status::Status};
 
 /// Anything that can go wrong with a body on its way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,7 +19,7 @@ pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 const LIMIT: usize = 3 * 1024 * 1024;
 
 /// What the server speaks, in the words of its refusals.
-const SPOKEN: &str = "application/json, application/yaml";
+const SPOKEN: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// An object as one served version shows it: with that version's `apiVersion`, or without any type where lists
 /// leave it out.
@@ -125,6 +125,7 @@ pub fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Status> {
             serde_json::from_slice(bytes).map_err(|error| Status::bad_request(error.to_string()))
         }
         "application/yaml" => parse_yaml(bytes),
+        protobuf::MEDIA_TYPE => protobuf::parse(bytes).map_err(|error| Status::bad_request(error.to_string())),
         _ => Err(Status::unsupported_media_type(SPOKEN)),
     }
 }
