@@ -183,7 +183,7 @@ impl Server {
     async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
         if !call.resource.has(&call.target.version, subresource) {
             if call.resource.table == "pods" && matches!(subresource, "attach" | "portforward" | "proxy") {
-                return Err(Status::not_implemented(subresource));
+                return Err(Status::not_implemented(&format!("pods/{subresource}")));
             }
             return Err(Status::no_such_resource());
         }

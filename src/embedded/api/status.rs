@@ -171,13 +171,6 @@ impl Status {
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
-    /// A real cluster has this part of an object, this one does not.
-    pub fn not_implemented(subresource: &str) -> Self {
-        let message =
-            format!("the embedded cluster does not implement {subresource}; use kubectl exec or logs instead");
-        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
-    }
-
     /// Only the newer description of the API is there.
     pub fn no_openapi_v2() -> Self {
         let message = "this server describes its API as OpenAPI v3 only: see /openapi/v3";
