@@ -54,9 +54,9 @@ impl<'a> Printer<'a> {
     ) -> Value {
         let rows: Vec<Value> = objects.into_iter().map(|object| self.row(object)).collect();
         let columns = if described { self.definitions() } else { Vec::new() };
-        json!({
-            "kind": "Table", "apiVersion": META, "metadata": metadata, "columnDefinitions": columns, "rows": rows,
-        })
+        let mut table = json!({"kind": "Table", "apiVersion": META, "columnDefinitions": columns, "rows": rows});
+        table["metadata"] = metadata.into();
+        table
     }
 
     fn definitions(&self) -> Vec<Value> {
