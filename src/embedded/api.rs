@@ -13,21 +13,26 @@ mod delete;
 mod discovery;
 mod effects;
 mod exec;
+mod form;
 mod incoming;
+mod json_path;
 mod kinds;
 pub mod kubelet;
 mod managed;
 mod metadata;
 pub mod names;
+mod openapi;
 mod patch;
 pub mod path;
 mod pods;
+mod protobuf;
 mod rbac;
 mod read;
 pub mod resource;
 mod reviews;
 mod scale;
 pub mod status;
+mod table;
 mod tokens;
 mod update;
 mod watch;
@@ -46,6 +51,7 @@ use self::{
     addresses::Addresses,
     body::{Body, BoxError},
     call::Call,
+    form::Form,
     path::{Path, Query, Verb},
     resource::Registry,
     status::Status,
@@ -150,7 +156,7 @@ impl Server {
 
     /// Answers a request to an object or to all of them.
     async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
-        body::check_accept(&call.headers)?;
+        Form::of(&call.headers)?;
         let named = call.target.name.is_some();
         let misplaced = match call.verb {
             Verb::Create => named,
@@ -176,6 +182,9 @@ impl Server {
     /// Answers a request to a part of an object.
     async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
         if !call.resource.has(&call.target.version, subresource) {
+            if call.resource.table == "pods" && matches!(subresource, "attach" | "portforward" | "proxy") {
+                return Err(Status::not_implemented(&format!("pods/{subresource}")));
+            }
             return Err(Status::no_such_resource());
         }
         match (subresource, call.verb) {

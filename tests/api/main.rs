@@ -12,6 +12,7 @@ mod lists;
 mod objects;
 mod patches;
 mod support;
+mod tables;
 mod tokens;
 mod watches;
 mod webhooks;

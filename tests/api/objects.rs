@@ -86,7 +86,7 @@ async fn a_body_is_of_the_kind_that_the_path_promises() {
     let answer = cluster.patch(MAPS, "text/plain", json!({})).await;
     assert_eq!(answer.code, 405);
     let answer = crate::support::ask(&cluster.client, http::Method::POST, MAPS, Some("text/plain"), "hello").await;
-    insta::assert_snapshot!(answer.refusal(), @"415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
+    insta::assert_snapshot!(answer.refusal(), @"415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
 #[tokio::test]

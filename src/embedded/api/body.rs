@@ -8,7 +8,7 @@ use hyper::body::Frame;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::status::Status;
+use super::{protobuf, status::Status};
 
 /// Anything that can go wrong with a body on its way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,7 +19,7 @@ pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 const LIMIT: usize = 3 * 1024 * 1024;
 
 /// What the server speaks, in the words of its refusals.
-const SPOKEN: &str = "application/json, application/yaml";
+const SPOKEN: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// An object as one served version shows it: with that version's `apiVersion`, or without any type where lists
 /// leave it out.
@@ -125,6 +125,7 @@ pub fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Status> {
             serde_json::from_slice(bytes).map_err(|error| Status::bad_request(error.to_string()))
         }
         "application/yaml" => parse_yaml(bytes),
+        protobuf::MEDIA_TYPE => protobuf::parse(bytes).map_err(|error| Status::bad_request(error.to_string())),
         _ => Err(Status::unsupported_media_type(SPOKEN)),
     }
 }
@@ -138,20 +139,4 @@ pub fn parse_yaml(bytes: &[u8]) -> Result<Value, Status> {
         return Ok(value);
     }
     serde_yaml::from_slice(bytes).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))
-}
-
-/// Makes sure that the caller understands JSON.
-///
-/// # Errors
-/// If it accepts other formats only.
-pub fn check_accept(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(accepted) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(()) };
-    // `as=Table` and the like ask for another shape, which only an item without them does not.
-    let plain = |item: &str| {
-        let mut parts = item.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        matches!(media_type, "application/json" | "application/*" | "*/*" | "")
-            && !parts.any(|parameter| parameter.starts_with("as="))
-    };
-    if accepted.split(',').any(plain) { Ok(()) } else { Err(Status::not_acceptable()) }
 }

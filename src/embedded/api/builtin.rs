@@ -14,7 +14,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::Value;
 
 use super::{
-    decode::{Decode, typed},
+    decode::Model,
     kinds::{crd, deployment, events, namespace, pod, rbac, replica_set, secret, service, service_account, webhook},
     names::Names,
     path::Verb,
@@ -34,8 +34,8 @@ pub struct Builtin {
     namespaced: bool,
     subresources: &'static [&'static str],
     verbs: &'static [Verb],
-    /// Parses an object, so that unknown fields are noticed and types are right.
-    pub decode: Decode,
+    /// The kind's Go type, as far as the server knows it.
+    pub(super) model: Model,
     /// What names may look like.
     pub names: Names,
     /// Whether `metadata.generation` counts.
@@ -78,7 +78,7 @@ const BASE: Builtin = Builtin {
     namespaced: true,
     subresources: &[],
     verbs: ALL_VERBS,
-    decode: typed::<Value>,
+    model: Model::of::<Value>(),
     names: Names::Subdomain,
     generations: false,
     create_on_update: false,
@@ -97,13 +97,13 @@ const RBAC: Builtin =
 const REVIEW: Builtin = Builtin { namespaced: false, verbs: &[Verb::Create], ..BASE };
 
 static BUILTINS: &[Builtin] = &[
-    Builtin { kind: "ConfigMap", plural: "configmaps", short_names: &["cm"], decode: typed::<ConfigMap>, ..BASE },
+    Builtin { kind: "ConfigMap", plural: "configmaps", short_names: &["cm"], model: Model::of::<ConfigMap>(), ..BASE },
     Builtin {
         kind: "Endpoints",
         plural: "endpoints",
         short_names: &["ep"],
         create_on_update: true,
-        decode: typed::<Endpoints>,
+        model: Model::of::<Endpoints>(),
         ..BASE
     },
     Builtin {
@@ -111,7 +111,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "events",
         short_names: &["ev"],
         create_on_update: true,
-        decode: typed::<Event>,
+        model: Model::of::<Event>(),
         default: events::default,
         ..BASE
     },
@@ -121,7 +121,7 @@ static BUILTINS: &[Builtin] = &[
         short_names: &["ns"],
         subresources: &["finalize", "status"],
         names: Names::Label,
-        decode: typed::<Namespace>,
+        model: Model::of::<Namespace>(),
         default: namespace::default,
         prepare_create: namespace::prepare_create,
         prepare_update: namespace::prepare_update,
@@ -132,7 +132,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "nodes",
         short_names: &["no"],
         subresources: &["status"],
-        decode: typed::<Node>,
+        model: Model::of::<Node>(),
         ..CLUSTER
     },
     Builtin {
@@ -143,7 +143,7 @@ static BUILTINS: &[Builtin] = &[
         subresources: &["binding", "eviction", "exec", "log", "status"],
         generations: true,
         returns_deleted: true,
-        decode: typed::<Pod>,
+        model: Model::of::<Pod>(),
         default: pod::default,
         prepare_create: pod::prepare_create,
         prepare_update: pod::prepare_update,
@@ -154,7 +154,7 @@ static BUILTINS: &[Builtin] = &[
     Builtin {
         kind: "Secret",
         plural: "secrets",
-        decode: typed::<Secret>,
+        model: Model::of::<Secret>(),
         default: secret::default,
         prepare_create: secret::prepare_create,
         validate: secret::validate,
@@ -170,7 +170,7 @@ static BUILTINS: &[Builtin] = &[
         names: Names::Label1035,
         create_on_update: true,
         returns_deleted: true,
-        decode: typed::<Service>,
+        model: Model::of::<Service>(),
         default: service::default,
         prepare_create: service::prepare_create,
         prepare_update: service::prepare_update,
@@ -184,7 +184,7 @@ static BUILTINS: &[Builtin] = &[
         short_names: &["sa"],
         subresources: &["token"],
         returns_deleted: true,
-        decode: typed::<ServiceAccount>,
+        model: Model::of::<ServiceAccount>(),
         prepare_create: service_account::prepare_create,
         ..BASE
     },
@@ -194,7 +194,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "mutatingwebhookconfigurations",
         categories: &["api-extensions"],
         generations: true,
-        decode: typed::<MutatingWebhookConfiguration>,
+        model: Model::of::<MutatingWebhookConfiguration>(),
         default: webhook::default,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
@@ -208,7 +208,7 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         subresources: &["status"],
         generations: true,
-        decode: typed::<CustomResourceDefinition>,
+        model: Model::of::<CustomResourceDefinition>(),
         default: crd::default,
         prepare_create: crd::prepare_create,
         prepare_update: crd::prepare_update,
@@ -221,7 +221,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "deployments",
         short_names: &["deploy"],
         subresources: &["scale", "status"],
-        decode: typed::<Deployment>,
+        model: Model::of::<Deployment>(),
         default: deployment::default,
         prepare_create: deployment::prepare_create,
         prepare_update: deployment::prepare_update,
@@ -234,7 +234,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "replicasets",
         short_names: &["rs"],
         subresources: &["scale", "status"],
-        decode: typed::<ReplicaSet>,
+        model: Model::of::<ReplicaSet>(),
         default: replica_set::default,
         prepare_create: replica_set::prepare_create,
         prepare_update: replica_set::prepare_update,
@@ -246,28 +246,28 @@ static BUILTINS: &[Builtin] = &[
         group: "authentication.k8s.io",
         kind: "SelfSubjectReview",
         plural: "selfsubjectreviews",
-        decode: typed::<SelfSubjectReview>,
+        model: Model::of::<SelfSubjectReview>(),
         ..REVIEW
     },
     Builtin {
         group: "authentication.k8s.io",
         kind: "TokenReview",
         plural: "tokenreviews",
-        decode: typed::<TokenReview>,
+        model: Model::of::<TokenReview>(),
         ..REVIEW
     },
     Builtin {
         group: "authorization.k8s.io",
         kind: "SelfSubjectAccessReview",
         plural: "selfsubjectaccessreviews",
-        decode: typed::<SelfSubjectAccessReview>,
+        model: Model::of::<SelfSubjectAccessReview>(),
         ..REVIEW
     },
     Builtin {
         group: "authorization.k8s.io",
         kind: "SubjectAccessReview",
         plural: "subjectaccessreviews",
-        decode: typed::<SubjectAccessReview>,
+        model: Model::of::<SubjectAccessReview>(),
         ..REVIEW
     },
     Builtin {
@@ -275,7 +275,7 @@ static BUILTINS: &[Builtin] = &[
         kind: "Lease",
         plural: "leases",
         create_on_update: true,
-        decode: typed::<Lease>,
+        model: Model::of::<Lease>(),
         ..BASE
     },
     Builtin {
@@ -283,14 +283,14 @@ static BUILTINS: &[Builtin] = &[
         kind: "EndpointSlice",
         plural: "endpointslices",
         generations: true,
-        decode: typed::<EndpointSlice>,
+        model: Model::of::<EndpointSlice>(),
         ..BASE
     },
     Builtin {
         kind: "ClusterRole",
         plural: "clusterroles",
         namespaced: false,
-        decode: typed::<ClusterRole>,
+        model: Model::of::<ClusterRole>(),
         validate: rbac::validate_cluster_role,
         validate_update: |new, _| rbac::validate_cluster_role(new),
         ..RBAC
@@ -299,7 +299,7 @@ static BUILTINS: &[Builtin] = &[
         kind: "ClusterRoleBinding",
         plural: "clusterrolebindings",
         namespaced: false,
-        decode: typed::<ClusterRoleBinding>,
+        model: Model::of::<ClusterRoleBinding>(),
         default: rbac::default_binding,
         validate: rbac::validate_binding,
         validate_update: rbac::validate_binding_update,
@@ -308,7 +308,7 @@ static BUILTINS: &[Builtin] = &[
     Builtin {
         kind: "Role",
         plural: "roles",
-        decode: typed::<Role>,
+        model: Model::of::<Role>(),
         validate: rbac::validate_role,
         validate_update: |new, _| rbac::validate_role(new),
         ..RBAC
@@ -316,7 +316,7 @@ static BUILTINS: &[Builtin] = &[
     Builtin {
         kind: "RoleBinding",
         plural: "rolebindings",
-        decode: typed::<RoleBinding>,
+        model: Model::of::<RoleBinding>(),
         default: rbac::default_binding,
         validate: rbac::validate_binding,
         validate_update: rbac::validate_binding_update,

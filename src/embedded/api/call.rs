@@ -9,9 +9,11 @@ use serde_json::Value;
 
 use super::{
     body::{self, Body, View},
+    form::{Form, Include, metadata_of},
     path::{Query, ResourcePath, Verb},
     resource::Resource,
     status::Status,
+    table::{Printer, revision_of},
 };
 use crate::embedded::{auth::User, store::Key};
 
@@ -79,7 +81,22 @@ impl Call {
 
     /// Answers with an object.
     pub fn answer(&self, code: StatusCode, object: &Value) -> Response<Body> {
-        body::json(code, &View { object, types: Some((&self.api_version(), &self.resource.kind)) })
+        match Form::of(&self.headers) {
+            Ok(Form::Metadata) => body::json(code, &metadata_of(object)),
+            Ok(Form::Table) => match self.printer() {
+                Ok(printer) => body::json(code, &printer.table(revision_of(object), [object], true)),
+                Err(status) => body::refusal(&status),
+            },
+            _ => body::json(code, &View { object, types: Some((&self.api_version(), &self.resource.kind)) }),
+        }
+    }
+
+    /// What writes objects as a table.
+    ///
+    /// # Errors
+    /// If the query asks for strange rows.
+    pub fn printer(&self) -> Result<Printer<'_>, Status> {
+        Ok(Printer::new(&self.resource, &self.target.version, Include::of(&self.query)?))
     }
 
     /// Answers that the object in the path is not there.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     builtin::ALL_VERBS,
     resource::{Resource, Rules, Version},
+    table::CustomColumn,
 };
 use crate::embedded::objects::{
     field_error::FieldError,
@@ -28,6 +29,9 @@ struct CustomVersion {
     schema: Schema,
     scale: Option<ScalePaths>,
     selectable: Vec<String>,
+    columns: Vec<CustomColumn>,
+    /// The schema as its author wrote it.
+    written: Value,
 }
 
 /// Where a custom resource keeps the numbers of its scale, as JSON pointers.
@@ -51,6 +55,16 @@ impl Custom {
     /// How objects merge.
     pub fn shape(&self, version: &str) -> Shape<'_> {
         self.versions.get(version).map_or(Shape::UNKNOWN, |version| Shape::custom(&version.schema))
+    }
+
+    /// The schema as its author wrote it.
+    pub fn written(&self, version: &str) -> Option<&Value> {
+        self.versions.get(version).map(|version| &version.written)
+    }
+
+    /// What a table shows beside the name.
+    pub(super) fn columns(&self, version: &str) -> &[CustomColumn] {
+        self.versions.get(version).map_or(&[], |version| &version.columns)
     }
 
     /// Where the scale is.
@@ -120,12 +134,19 @@ fn custom_version(version: &Value) -> Result<CustomVersion, SchemaError> {
     let pointer = |path: &Value| text(path).replace('.', "/");
     let scale = &version["subresources"]["scale"];
     Ok(CustomVersion {
+        written: version["schema"]["openAPIV3Schema"].clone(),
         schema: Schema::parse(&version["schema"]["openAPIV3Schema"])?,
         scale: scale.is_object().then(|| ScalePaths {
             spec_replicas: pointer(&scale["specReplicasPath"]),
             status_replicas: pointer(&scale["statusReplicasPath"]),
             selector: scale["labelSelectorPath"].is_string().then(|| pointer(&scale["labelSelectorPath"])),
         }),
+        columns: version["additionalPrinterColumns"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(CustomColumn::parse)
+            .collect(),
         selectable: version["selectableFields"]
             .as_array()
             .into_iter()

@@ -1,11 +1,32 @@
 //! Reads objects of built-in kinds as their Go types would: unknown fields are dropped and reported, wrong types
 //! are errors.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Parses an object of one kind.
 pub type Decode = fn(&Value) -> Result<Decoded, serde_json::Error>;
+
+/// What is known about the Go type of a built-in kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Model {
+    /// Parses an object, so that unknown fields are noticed and types are right.
+    pub decode: Decode,
+    /// The name of its schema.
+    pub name: fn() -> Cow<'static, str>,
+    /// Adds its schema, and those it refers to, to a generator's definitions.
+    pub describe: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Model {
+    /// The model of a `T`.
+    pub const fn of<T: DeserializeOwned + Serialize + JsonSchema>() -> Self {
+        Self { decode: typed::<T>, name: T::schema_name, describe: SchemaGenerator::subschema_for::<T> }
+    }
+}
 
 /// An object in its canonical form.
 #[derive(Debug)]

@@ -174,7 +174,7 @@ impl Server {
             }
         }
         let metadata = Map::from_iter([("resourceVersion".to_owned(), revision.to_string().into())]);
-        Ok(answer_list(call, metadata, deleted.iter().map(Arc::as_ref)))
+        answer_list(call, metadata, deleted.iter().map(Arc::as_ref))
     }
 
     /// Deletes the pod in the path on somebody's polite request (there are no disruption budgets to ask).

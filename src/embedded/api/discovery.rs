@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Server,
     body::{self, Body},
+    openapi,
     resource::{Resource, Resources, Version},
     status::Status,
 };
@@ -54,6 +55,10 @@ impl Server {
                 group
             }
             ["apis", name, version] => resource_list(&resources, name, version)?,
+            ["openapi", "v2"] => return Err(Status::no_openapi_v2()),
+            ["openapi", "v3"] => openapi::index(&group_versions(&resources)),
+            ["openapi", "v3", "api", version] => openapi_document(&resources, "", version)?,
+            ["openapi", "v3", "apis", name, version] => openapi_document(&resources, name, version)?,
             ["version"] => version(),
             ["healthz" | "livez" | "readyz", ..] => return Ok(body::text(StatusCode::OK, "ok")),
             _ => return Err(Status::no_such_resource()),
@@ -103,7 +108,9 @@ fn group(name: &str, versions: &[&str]) -> Value {
 
 fn paths(resources: &Resources) -> BTreeSet<String> {
     let mut paths: BTreeSet<String> =
-        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"].map(str::to_owned).into();
+        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]
+            .map(str::to_owned)
+            .into();
     for (group, versions) in groups(resources) {
         paths.insert(format!("/apis/{group}"));
         paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
@@ -119,6 +126,20 @@ fn served<'a>(
 ) -> impl Iterator<Item = (&'a Resource, &'a Version)> {
     let of_group = resources.values().filter(move |resource| resource.group == group);
     of_group.filter_map(move |resource| Some((resource.as_ref(), resource.version(version)?)))
+}
+
+/// All groups with each of their versions.
+fn group_versions(resources: &Resources) -> Vec<(String, String)> {
+    let core = [(String::new(), "v1".to_owned())].into_iter();
+    let named = groups(resources)
+        .into_iter()
+        .flat_map(|(group, versions)| versions.into_iter().map(move |version| (group.to_owned(), version.to_owned())));
+    core.chain(named).collect()
+}
+
+fn openapi_document(resources: &Resources, group: &str, version: &str) -> Result<Value, Status> {
+    let served: Vec<&Resource> = served(resources, group, version).map(|(resource, _)| resource).collect();
+    if served.is_empty() { Err(Status::no_such_resource()) } else { Ok(openapi::document(&served, version)) }
 }
 
 fn resource_list(resources: &Resources, group: &str, version: &str) -> Result<Value, Status> {

@@ -20,7 +20,11 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
+    tungstenite::{
+        Message,
+        handshake::derive_accept_key,
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
+    },
 };
 
 use super::{
@@ -163,7 +167,9 @@ async fn run(kubelet: Arc<dyn Kubelet>, socket: Socket, command: Command) {
     let status = outcome(result, &command.line).to_string();
     // A caller that is gone by now needs no answer.
     if send(&mut sink, ERROR, status.as_bytes()).await.is_ok() {
-        _ = sink.send(Message::Close(None)).await;
+        // Without a code, kubectl takes the end for a broken connection.
+        let end = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        _ = sink.send(Message::Close(Some(end))).await;
         _ = tokio::time::timeout(std::time::Duration::from_secs(5), listening).await;
     }
 }

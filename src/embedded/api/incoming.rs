@@ -98,7 +98,7 @@ impl Call {
 }
 
 fn decode_builtin(builtin: &Builtin, object: &Value) -> Result<Decoded, serde_json::Error> {
-    (builtin.decode)(object)
+    (builtin.model.decode)(object)
 }
 
 fn decode_custom(custom: &Custom, version: &str, mut object: Value) -> Result<Decoded, serde_json::Error> {

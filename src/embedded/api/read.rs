@@ -11,6 +11,7 @@ use super::{
     Server,
     body::{self, Body, View},
     call::Call,
+    form::{Form, META, metadata_of},
     status::Status,
 };
 use crate::embedded::{
@@ -126,7 +127,7 @@ impl Server {
                 metadata.insert("remainingItemCount".to_owned(), remaining.into());
             }
         }
-        Ok(answer_list(call, metadata, page.into_iter().map(Arc::as_ref)))
+        answer_list(call, metadata, page.into_iter().map(Arc::as_ref))
     }
 
     /// The objects a list is made of.
@@ -170,9 +171,21 @@ pub(super) fn answer_list<'a>(
     call: &'a Call,
     metadata: Map<String, Value>,
     objects: impl Iterator<Item = &'a Value>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Status> {
+    match Form::of(&call.headers)? {
+        Form::Metadata => {
+            let items: Vec<Value> = objects.map(metadata_of).collect();
+            let list = json!({
+                "kind": "PartialObjectMetadataList", "apiVersion": META, "metadata": metadata, "items": items,
+            });
+            return Ok(body::json(StatusCode::OK, &list));
+        }
+        Form::Object => {}
+        Form::Table => return Ok(body::json(StatusCode::OK, &call.printer()?.table(metadata, objects, true))),
+    }
     let api_version = call.api_version();
     let types = call.resource.is_custom().then_some((api_version.as_str(), call.resource.kind.as_str()));
     let items = objects.map(|object| View { object, types }).collect();
-    body::json(StatusCode::OK, &List { kind: &call.resource.list_kind, api_version: &api_version, metadata, items })
+    let list = List { kind: &call.resource.list_kind, api_version: &api_version, metadata, items };
+    Ok(body::json(StatusCode::OK, &list))
 }

@@ -171,6 +171,12 @@ impl Status {
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
+    /// Only the newer description of the API is there.
+    pub fn no_openapi_v2() -> Self {
+        let message = "this server describes its API as OpenAPI v3 only: see /openapi/v3";
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message)
+    }
+
     /// The body is in a format that is not spoken here.
     pub fn unsupported_media_type(known: &str) -> Self {
         let message =

@@ -14,8 +14,10 @@ use super::{
     Server,
     body::{self, Body, View},
     call::Call,
+    form::{Form, META, metadata_of},
     read::{Selection, too_large},
     status::Status,
+    table::revision_of,
 };
 use crate::embedded::{
     objects::field_error::FieldError,
@@ -46,8 +48,12 @@ impl Server {
             .query
             .number::<u64>("timeoutSeconds")?
             .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.min(LONGEST_TIMEOUT)));
+        let form = Form::of(&call.headers)?;
+        call.printer()?;
         let tip = self.store().subscribe(&call.resource.table);
         let mut watcher = Watcher {
+            form,
+            described: false,
             bookmarks: call.query.flag("allowWatchBookmarks"),
             server: self.clone(),
             api_version: call.api_version(),
@@ -95,6 +101,9 @@ struct Watcher {
     /// Everything up to here has been looked at.
     revision: Revision,
     lines: VecDeque<Bytes>,
+    form: Form,
+    /// Whether the columns have been described.
+    described: bool,
     bookmarks: bool,
     next_bookmark: Instant,
     end: Instant,
@@ -112,15 +121,19 @@ impl Watcher {
         if initial_events.unwrap_or(asked == 0) {
             let (objects, revision) = self.server.store().list(&self.call.resource.table, self.call.namespace());
             self.revision = revision;
-            for object in objects.iter().filter(|object| self.selection.matches(object)) {
-                self.lines.push_back(self.line("ADDED", object));
+            for object in &objects {
+                if self.selection.matches(object) {
+                    let line = self.line("ADDED", object);
+                    self.lines.push_back(line);
+                }
             }
         } else {
             self.revision = if asked == 0 { current } else { asked };
         }
         if initial_events == Some(true) && self.bookmarks {
             let annotations = json!({"k8s.io/initial-events-end": "true"});
-            self.lines.push_back(self.bookmark(Some(annotations)));
+            let bookmark = self.bookmark(Some(annotations));
+            self.lines.push_back(bookmark);
         }
         Ok(())
     }
@@ -155,7 +168,8 @@ impl Watcher {
             () = self.stopped.cancelled() => self.ended = true,
             () = tokio::time::sleep_until(bookmark_at.min(self.end)) => {
                 if self.bookmarks {
-                    self.lines.push_back(self.bookmark(None));
+                    let bookmark = self.bookmark(None);
+                    self.lines.push_back(bookmark);
                 }
                 self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
                 self.ended |= Instant::now() >= self.end;
@@ -171,7 +185,7 @@ impl Watcher {
     }
 
     /// What a change means to this watcher: an object may enter and leave its selection.
-    fn tell(&self, change: &Change) -> Option<Bytes> {
+    fn tell(&mut self, change: &Change) -> Option<Bytes> {
         if self.call.namespace().is_some_and(|namespace| namespace != change.key.namespace) {
             return None;
         }
@@ -191,11 +205,22 @@ impl Watcher {
         }
     }
 
-    fn line(&self, kind: &'static str, object: &Value) -> Bytes {
-        line(kind, View { object, types: Some((&self.api_version, &self.call.resource.kind)) })
+    fn line(&mut self, kind: &'static str, object: &Value) -> Bytes {
+        match self.form {
+            Form::Metadata => {
+                line(kind, View { object: &metadata_of(object), types: Some((META, "PartialObjectMetadata")) })
+            }
+            Form::Object => line(kind, View { object, types: Some((&self.api_version, &self.call.resource.kind)) }),
+            Form::Table => {
+                let described = std::mem::replace(&mut self.described, true);
+                let printer = self.call.printer().expect("the query was read when the watch began");
+                let table = printer.table(revision_of(object), [object], !described);
+                line(kind, View { object: &table, types: Some((META, "Table")) })
+            }
+        }
     }
 
-    fn bookmark(&self, annotations: Option<Value>) -> Bytes {
+    fn bookmark(&mut self, annotations: Option<Value>) -> Bytes {
         let mut object = json!({"metadata": {"resourceVersion": self.revision.to_string()}});
         if let Some(annotations) = annotations {
             object["metadata"]["annotations"] = annotations;
