@@ -8,6 +8,7 @@ pub mod junit;
 pub mod label;
 pub mod progress;
 pub mod recorder;
+pub mod stream;
 pub mod style;
 pub mod terminal;
 pub mod text;
@@ -34,6 +35,9 @@ pub enum ReportError {
     /// The page's template and the report do not fit.
     #[error("cannot make the page: {0}")]
     Html(minijinja::Error),
+    /// Standard output takes no more.
+    #[error("cannot write to standard output: {0}")]
+    Io(std::io::Error),
     /// Not JSON.
     #[error("cannot write JSON: {0}")]
     Json(serde_json::Error),

@@ -1,5 +1,7 @@
 //! The one place where a failure gets its exit code and is shown.
 
+use crate::report::stream::words;
+
 /// What went wrong, what to do next, and the exit code that says of which kind it is.
 ///
 /// Exit codes: 0 all required checks pass, 1 a check failed, 2 usage error or nothing to run, 3 warnings only,
@@ -29,9 +31,9 @@ impl CliError {
 
     /// Prints the error to stderr and answers its exit code.
     pub fn report(&self) -> u8 {
-        eprintln!("error: {}", self.message);
+        words(&format!("error: {}\n", self.message));
         for hint in &self.hints {
-            eprintln!("hint: {hint}");
+            words(&format!("hint: {hint}\n"));
         }
         self.code
     }

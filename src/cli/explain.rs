@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{
-        CliError,
-        output::{colour, print},
-    },
+    cli::{CliError, output::print},
     lab::{
         position::Span,
         problem::{self, ProblemKind, Problems},
@@ -24,6 +21,7 @@ use crate::{
         policy::Index,
         snapshot::{Release, Settings},
     },
+    report::{stream::words, style::colour},
 };
 
 /// What the help shows besides the options.
@@ -115,7 +113,7 @@ impl ExplainArgs {
         let files = manifest::read(&self.files).map_err(|error| CliError::new(2, error.to_string()))?;
         let manifests = manifest::load(&files, self.mesh.into()).map_err(|problems| refused(&problems))?;
         for warning in &manifests.warnings {
-            eprintln!("warning: {warning}");
+            words(&format!("warning: {warning}\n"));
         }
         let warned = !manifests.warnings.is_empty();
         let explanation = report::explain(&Index::new(manifests.snapshot));

@@ -32,7 +32,7 @@ impl LabArgs {
             LoadError::Content(problems) => {
                 let count = problems.iter().count();
                 let plural = if count == 1 { "problem" } else { "problems" };
-                let drawn = problems.draw(super::output::colour(&std::io::stderr()));
+                let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
                 let message = format!("`{}` is not a sound lab: {count} {plural}\n\n{drawn}", self.lab);
                 CliError::new(CONTENT, message)
             }

@@ -5,12 +5,9 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{
-        CliError,
-        labs::LabArgs,
-        output::{Style, print},
-    },
+    cli::{CliError, labs::LabArgs, output::print},
     lab::{self, model::Lab},
+    report::style::{Paint, Style},
 };
 
 /// How the list is written.
@@ -69,7 +66,7 @@ fn table(labs: &[Lab], style: Style) -> String {
     let row = |name: &str, title: &str, steps: &str, points: &str, minutes: &str| {
         format!("{name:names$}  {title:titles$}  {steps:>5}  {points:>6}  {minutes:>7}")
     };
-    let mut text = style.dim(&row("NAME", "TITLE", "STEPS", "POINTS", "MINUTES")) + "\n";
+    let mut text = style.paint(Paint::Dim, &row("NAME", "TITLE", "STEPS", "POINTS", "MINUTES")) + "\n";
     for lab in labs {
         let (steps, points) = (lab.steps.len().to_string(), lab.points().to_string());
         let minutes = lab.metadata.minutes.to_string();

@@ -89,10 +89,12 @@ impl RunArgs {
         let options = Options { target, deadline: self.deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
-        let report = runtime.block_on(show(&lab, &options, Terminal::new(self.output, self.timings)));
+        let terminal = Arc::new(Mutex::new(Terminal::new(self.output, self.timings)));
+        let report = runtime.block_on(show(&lab, &options, &terminal));
         runtime.shutdown_background();
         let report = report?;
-        let mut written = Ok(());
+        let shown = terminal.lock().expect("reading an event does not panic").written();
+        let mut written = shown.map_err(|error| CliError::new(4, error.to_string()));
         for file in files {
             written = written.and(file.write(&report).map_err(|error| CliError::new(4, error.to_string())));
         }
@@ -118,6 +120,12 @@ impl RunArgs {
 
 /// Opens all report files, so that one that cannot be written is found out before anything is done.
 fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
+    for (index, report) in wanted.iter().enumerate() {
+        if wanted[..index].iter().any(|earlier| earlier.path == report.path) {
+            let message = format!("two reports would go to {}", report.path.display());
+            return Err(CliError::new(2, message).hint("give every --report a file of its own"));
+        }
+    }
     let opened = wanted.into_iter().map(ReportFile::open);
     opened.collect::<Result<_, _>>().map_err(|error| {
         CliError::new(2, error.to_string()).hint("nothing was run; give a file in a folder that is there and yours")
@@ -125,12 +133,11 @@ fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
 }
 
 /// Runs the lab and shows it.
-async fn show(lab: &Lab, options: &Options, terminal: Terminal) -> Result<RunReport, CliError> {
+async fn show(lab: &Lab, options: &Options, terminal: &Arc<Mutex<Terminal>>) -> Result<RunReport, CliError> {
     let interrupt = Interrupt::default();
     let _signals = interrupt::listen(&interrupt)
         .map_err(|error| CliError::new(4, format!("cannot listen for signals: {error}")))?;
-    let terminal = Arc::new(Mutex::new(terminal));
-    let reader = Arc::clone(&terminal);
+    let reader = Arc::clone(terminal);
     let events = Events::to(move |event| reader.lock().expect("reading an event does not panic").read(&event));
     run(lab, options, events, &interrupt).await;
     let finished = terminal.lock().expect("reading an event does not panic").finish();

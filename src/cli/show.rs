@@ -8,16 +8,13 @@ mod solution;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{
-        CliError,
-        labs::LabArgs,
-        output::{Style, print},
-    },
+    cli::{CliError, labs::LabArgs, output::print},
     lab::{
         model::{Lab, Step},
         nearest::nearest,
     },
     render::manifest,
+    report::style::Style,
 };
 
 /// How a lab is written.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::CliError;
+use super::{CliError, output::print};
 use crate::programs;
 
 /// Run a bundled program (httpbin, curl, sleep, ...) as this process.
@@ -24,7 +24,7 @@ impl WorkloadArgs {
     /// Exit code 2 if there is no such program.
     pub fn execute(self) -> Result<u8, CliError> {
         let Some(name) = self.name else {
-            programs::names().for_each(|name| println!("{name}"));
+            print(&programs::names().map(|name| format!("{name}\n")).collect::<String>())?;
             return Ok(0);
         };
         match programs::find(&name) {

@@ -1,12 +1,13 @@
-//! What is going on right now, on standard error: one living line on a terminal, plain lines elsewhere.
+//! What is going on right now, on standard error: one living line on a terminal that can show it, plain lines elsewhere.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::{stream::words, style::dumb};
 use crate::run::{
     event::{Event, Phase},
     result::LabInfo,
@@ -25,7 +26,7 @@ pub struct Progress {
 impl Progress {
     /// As standard error wants it.
     pub fn of_stderr() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = (std::io::stderr().is_terminal() && !dumb()).then(|| {
             let bar = ProgressBar::new(0).with_style(line());
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -118,6 +119,5 @@ fn line() -> ProgressStyle {
 }
 
 fn plain(text: &str) {
-    // A standard error that is closed is nobody's loss.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    words(&format!("{text}\n"));
 }

@@ -32,19 +32,21 @@ pub enum Paint {
     Yellow,
     /// Blocked, on purpose.
     Magenta,
+    /// What is typed, or read on a screen.
+    Code,
+    /// A word that is new.
+    Italic,
 }
 
 impl Style {
     /// Without colour, 80 columns wide.
     pub const PLAIN: Self = Self { colour: false, width: WIDTH };
 
-    /// As standard output wants it: colour on a terminal, unless `NO_COLOR` is set or the terminal is dumb.
+    /// As standard output wants it.
     pub fn of_stdout() -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = std::io::stdout().is_terminal();
+        let stdout = std::io::stdout();
         let width = comfy_table::Table::new().width().map_or(WIDTH, usize::from);
-        Self { colour: terminal && !set("NO_COLOR") && !dumb, width: if terminal { width.max(40) } else { 120 } }
+        Self { colour: colour(&stdout), width: if stdout.is_terminal() { width.max(40) } else { 120 } }
     }
 
     /// Wraps `text` in the sequences of `paint`.
@@ -59,9 +61,22 @@ impl Style {
             Paint::Green => 32,
             Paint::Yellow => 33,
             Paint::Magenta => 35,
+            Paint::Code => 36,
+            Paint::Italic => 3,
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
+}
+
+/// Whether `stream` shows colours: a terminal that is not dumb, unless the reader asked for none (`NO_COLOR`).
+pub fn colour(stream: &impl IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !set("NO_COLOR") && !dumb()
+}
+
+/// Whether the terminal cannot move its cursor.
+pub fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// The colour of an outcome.

@@ -1,9 +1,6 @@
 //! Shows a run as it happens: steps and the score on standard output, progress on standard error.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use super::{
     Format, ReportError,
@@ -11,6 +8,7 @@ use super::{
     json,
     progress::Progress,
     recorder::Recorder,
+    stream,
     style::{Paint, Style},
     text::{self, Detail},
     yaml,
@@ -25,6 +23,8 @@ pub struct Terminal {
     progress: Progress,
     recorder: Recorder,
     report: Option<RunReport>,
+    /// Whether all data could be written so far; the run goes on in any case, to clean up.
+    written: io::Result<()>,
     steps: usize,
 }
 
@@ -38,6 +38,7 @@ impl Terminal {
             progress: Progress::of_stderr(),
             recorder: Recorder::default(),
             report: None,
+            written: Ok(()),
             steps: 0,
         }
     }
@@ -53,7 +54,7 @@ impl Terminal {
                 }
             }
             Event::Kept { kubeconfig, namespaces } => {
-                self.progress.around(|| say(&kept(kubeconfig, namespaces, self.style)));
+                self.progress.around(|| stream::words(&kept(kubeconfig, namespaces, self.style)));
             }
             _ => (),
         }
@@ -62,7 +63,7 @@ impl Terminal {
         }
     }
 
-    /// Prints the end of the run and gives its document away.
+    /// Prints the end of the run and gives its document away; [`Terminal::written`] says whether it was read.
     ///
     /// # Errors
     /// The document does not fit its format.
@@ -71,15 +72,24 @@ impl Terminal {
     /// Before [`Event::Ended`].
     pub fn finish(&mut self) -> Result<RunReport, ReportError> {
         let report = self.report.take().expect("a run ends with its last event");
-        match self.format {
-            Format::Json => out(&json(&report)?),
-            Format::Yaml => out(&yaml(&report)?),
-            Format::Table | Format::Wide => out(&text::summary(&report, self.style)),
-        }
+        let end = match self.format {
+            Format::Json => json(&report)?,
+            Format::Yaml => yaml(&report)?,
+            Format::Table | Format::Wide => text::summary(&report, self.style),
+        };
+        self.print(&end);
         if self.timings {
-            say(&text::timings(&report, self.recorder.first_matrix()));
+            stream::words(&text::timings(&report, self.recorder.first_matrix()));
         }
         Ok(report)
+    }
+
+    /// Whether all of the run's data reached standard output.
+    ///
+    /// # Errors
+    /// The first failure to write, because a disk is full for instance.
+    pub fn written(&mut self) -> Result<(), ReportError> {
+        std::mem::replace(&mut self.written, Ok(())).map_err(ReportError::Io)
     }
 
     fn begin(&mut self, lab: &LabInfo) {
@@ -99,8 +109,12 @@ impl Terminal {
         }
     }
 
-    fn print(&self, text: &str) {
-        self.progress.around(|| out(text));
+    fn print(&mut self, text: &str) {
+        if self.written.is_ok() {
+            let mut written = Ok(());
+            self.progress.around(|| written = stream::data(text));
+            self.written = written;
+        }
     }
 }
 
@@ -115,15 +129,4 @@ fn kept(kubeconfig: &Path, namespaces: &[String], style: Style) -> String {
         command("kubectl get peerauthentication -A".to_owned()),
     ]
     .concat()
-}
-
-/// Writes data. A reader that went away (`| head`) has seen what it wanted.
-fn out(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-}
-
-/// Writes a message for a person.
-fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }

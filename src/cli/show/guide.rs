@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use super::{Unfold, markdown, solution};
 use crate::{
-    cli::output::Style,
     lab::{
         check::{Check, Matrix},
         model::{Lab, Step},
     },
     probe::verdict::{Expected, Verdict},
+    report::style::{Paint, Style},
 };
 
 // Writing to a `String` cannot fail, so what `write!` answers is dropped throughout.
@@ -24,7 +24,7 @@ pub(super) fn whole(lab: &Lab, list: &[(usize, &Step)], unfold: Unfold, style: S
         counted(lab.points() as usize, "point"),
         counted(about.minutes as usize, "minute"),
     );
-    let mut out = format!("{}\n{}\n\n", style.bold(&about.title), style.dim(&facts));
+    let mut out = format!("{}\n{}\n\n", style.paint(Paint::Bold, &about.title), style.paint(Paint::Dim, &facts));
     out += &markdown::render(&about.summary, 0, style);
     parameters(&mut out, lab, style);
     out.push('\n');
@@ -35,10 +35,10 @@ fn parameters(out: &mut String, lab: &Lab, style: Style) {
     if lab.parameters.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{}", style.bold("Parameters (--set NAME=VALUE)"));
+    let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, "Parameters (--set NAME=VALUE)"));
     for parameter in &lab.parameters {
-        let _ = writeln!(out, "  {} = {}", style.code(&parameter.name), parameter.value);
-        let _ = writeln!(out, "      {}", style.dim(&parameter.description));
+        let _ = writeln!(out, "  {} = {}", style.paint(Paint::Code, &parameter.name), parameter.value);
+        let _ = writeln!(out, "      {}", style.paint(Paint::Dim, &parameter.description));
     }
 }
 
@@ -51,19 +51,19 @@ pub(super) fn steps(lab: &Lab, list: &[(usize, &Step)], unfold: Unfold, style: S
 fn one(lab: &Lab, index: usize, step: &Step, unfold: Unfold, style: Style) -> String {
     let heading = format!("{}. {}", index + 1, step.title);
     let facts = format!("{} · {}", step.name.value, counted(step.points as usize, "point"));
-    let mut out = format!("{}\n{}\n\n", style.bold(&heading), style.dim(&facts));
+    let mut out = format!("{}\n{}\n\n", style.paint(Paint::Bold, &heading), style.paint(Paint::Dim, &facts));
     out += &markdown::render(&step.text, 0, style);
     expected(&mut out, step, style);
     hints(&mut out, lab, step, unfold, style);
     if unfold.solution {
-        let _ = writeln!(out, "\n{}", style.bold("Solution"));
+        let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, "Solution"));
         out += &markdown::render(&solution::block(lab, step), 0, style);
     }
     out
 }
 
 fn expected(out: &mut String, step: &Step, style: Style) {
-    let _ = writeln!(out, "\n{}", style.bold("What must be seen"));
+    let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, "What must be seen"));
     for check in &step.expect {
         let _ = writeln!(out, "  • {}", check.title());
         if let Check::Matrix(matrix) = &check.value {
@@ -87,7 +87,7 @@ fn grid(out: &mut String, matrix: &Matrix, style: Style) {
         .collect();
     let header: Vec<String> =
         matrix.to.iter().zip(&columns).map(|(to, &width)| format!("{:width$}", to.value)).collect();
-    let _ = writeln!(out, "      {:lead$}  {}", "", style.dim(header.join("  ").trim_end()));
+    let _ = writeln!(out, "      {:lead$}  {}", "", style.paint(Paint::Dim, header.join("  ").trim_end()));
     for row in &matrix.rows {
         let last = row.cells.len().saturating_sub(1);
         let cells: Vec<String> = row
@@ -107,9 +107,9 @@ fn grid(out: &mut String, matrix: &Matrix, style: Style) {
 
 fn verdict(expected: &Expected, text: &str, style: Style) -> String {
     match expected {
-        Expected::Mtls | Expected::Exactly(Verdict::Mtls(_)) => style.green(text),
-        Expected::Exactly(Verdict::Plaintext | Verdict::TlsOnly) => style.yellow(text),
-        Expected::Exactly(_) => style.red(text),
+        Expected::Mtls | Expected::Exactly(Verdict::Mtls(_)) => style.paint(Paint::Green, text),
+        Expected::Exactly(Verdict::Plaintext | Verdict::TlsOnly) => style.paint(Paint::Yellow, text),
+        Expected::Exactly(_) => style.paint(Paint::Red, text),
     }
 }
 
@@ -122,12 +122,12 @@ fn hints(out: &mut String, lab: &Lab, step: &Step, unfold: Unfold, style: Style)
         let command = format!("labctl show {} --step {} --hints", lab.metadata.name, step.name.value);
         let count = counted(step.hints.len(), "hint");
         let price = format!("{count} for {} in all: {command}", counted(costs as usize, "point"));
-        let _ = writeln!(out, "\n{}", style.dim(&price));
+        let _ = writeln!(out, "\n{}", style.paint(Paint::Dim, &price));
         return;
     }
     for (index, hint) in step.hints.iter().enumerate() {
         let heading = format!("Hint {} ({})", index + 1, counted(hint.cost.value as usize, "point"));
-        let _ = writeln!(out, "\n{}", style.bold(&heading));
+        let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, &heading));
         *out += &markdown::render(&hint.text, 2, style);
     }
 }

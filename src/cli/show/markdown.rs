@@ -1,6 +1,6 @@
 //! Markdown for a terminal of 80 columns: paragraphs, headings, lists, code, emphasis. What it does not know stays as written.
 
-use crate::cli::output::Style;
+use crate::report::style::{Paint, Style};
 
 /// The width that text is wrapped to.
 const WIDTH: usize = 80;
@@ -40,7 +40,7 @@ impl Writer {
             self.out.push('\n');
         } else if let Some(heading) = heading(text) {
             self.flush();
-            self.push_line(self.indent, &self.style.bold(heading));
+            self.push_line(self.indent, &self.style.paint(Paint::Bold, heading));
         } else if let Some((bullet, rest)) = bullet(text) {
             self.flush();
             self.bullet = Some(bullet);
@@ -52,7 +52,7 @@ impl Writer {
 
     /// Code is never indented: whoever copies a here-document needs its last line at the margin.
     fn code(&mut self, line: &str) {
-        self.push_line(0, &self.style.code(line));
+        self.push_line(0, &self.style.paint(Paint::Code, line));
     }
 
     /// Without colours the fence is what tells code from text.
@@ -141,7 +141,7 @@ fn spans(line: &str, style: Style) -> String {
     let mut out = String::new();
     for (index, piece) in line.split('`').enumerate() {
         match (index % 2 == 1, style.colour) {
-            (true, true) => out.push_str(&style.code(piece)),
+            (true, true) => out.push_str(&style.paint(Paint::Code, piece)),
             (true, false) => out.push_str(&format!("`{piece}`")),
             (false, _) => out.push_str(&emphasis(piece, style)),
         }
@@ -150,7 +150,9 @@ fn spans(line: &str, style: Style) -> String {
 }
 
 fn emphasis(text: &str, style: Style) -> String {
-    let strong = |(index, piece): (usize, &str)| if index % 2 == 1 { style.bold(piece) } else { italic(piece, style) };
+    let strong = |(index, piece): (usize, &str)| {
+        if index % 2 == 1 { style.paint(Paint::Bold, piece) } else { italic(piece, style) }
+    };
     text.split("**").enumerate().map(strong).collect()
 }
 
@@ -160,8 +162,9 @@ fn italic(text: &str, style: Style) -> String {
         // A lone `*` is itself.
         return text.to_owned();
     }
-    let slanted =
-        |(index, piece): (usize, &&str)| if index % 2 == 1 { style.italic(piece) } else { (*piece).to_owned() };
+    let slanted = |(index, piece): (usize, &&str)| {
+        if index % 2 == 1 { style.paint(Paint::Italic, piece) } else { (*piece).to_owned() }
+    };
     pieces.iter().enumerate().map(slanted).collect()
 }
 
@@ -185,7 +188,7 @@ kubectl get pods
 
     #[test]
     fn plain() {
-        insta::assert_snapshot!(render(TEXT, 2, Style { colour: false }), @r"
+        insta::assert_snapshot!(render(TEXT, 2, Style::PLAIN), @r"
           Title
 
           A paragraph that is longer than one line of the terminal, with `some code` in
@@ -205,6 +208,6 @@ kubectl get pods
     #[test]
     fn coloured() {
         let text = "A **strong** *word* and `code`, 2 * 3.";
-        insta::assert_snapshot!(render(text, 0, Style { colour: true }).escape_debug().to_string(), @r"A \u{1b}[1mstrong\u{1b}[0m \u{1b}[3mword\u{1b}[0m and \u{1b}[36mcode\u{1b}[0m, 2 * 3.\n");
+        insta::assert_snapshot!(render(text, 0, Style { colour: true, ..Style::PLAIN }).escape_debug().to_string(), @r"A \u{1b}[1mstrong\u{1b}[0m \u{1b}[3mword\u{1b}[0m and \u{1b}[36mcode\u{1b}[0m, 2 * 3.\n");
     }
 }
