@@ -12,10 +12,12 @@ pub mod decode;
 mod delete;
 mod discovery;
 mod effects;
+mod escalation;
 mod exec;
 mod incoming;
 mod kinds;
 pub mod kubelet;
+mod lacking;
 mod managed;
 mod metadata;
 pub mod names;
@@ -44,7 +46,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::kubelet::Kubelet;
 use self::{
     addresses::Addresses,
-    body::{Body, BoxError},
+    body::{Body, BoxError, Form},
     call::Call,
     path::{Path, Query, Verb},
     resource::Registry,
@@ -134,11 +136,12 @@ impl Server {
         self.authorize(&user, verb, &target)?;
         let resource = self.registry().find(&target.group, &target.resource);
         let resource = resource.filter(|resource| resource.version(&target.version).is_some());
-        let resource = resource.ok_or_else(Status::no_such_resource)?;
+        let resource = resource.ok_or_else(|| lacking::resource(&target))?;
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove();
         let body = body::read(body).await?;
-        let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade };
+        let form = Form::default();
+        let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade, form };
         if call.resource.namespaced && call.target.name.is_some() && call.target.namespace.is_none() {
             return Err(Status::no_such_resource());
         }
@@ -149,8 +152,8 @@ impl Server {
     }
 
     /// Answers a request to an object or to all of them.
-    async fn answer(&self, call: Call) -> Result<Response<Body>, Status> {
-        body::check_accept(&call.headers)?;
+    async fn answer(&self, mut call: Call) -> Result<Response<Body>, Status> {
+        call.form = body::negotiate(&call.headers, call.verb)?;
         let named = call.target.name.is_some();
         let misplaced = match call.verb {
             Verb::Create => named,
@@ -176,7 +179,7 @@ impl Server {
     /// Answers a request to a part of an object.
     async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
         if !call.resource.has(&call.target.version, subresource) {
-            return Err(Status::no_such_resource());
+            return Err(lacking::part(&call.resource, subresource));
         }
         match (subresource, call.verb) {
             ("binding", Verb::Create) => self.bind_pod(&call),

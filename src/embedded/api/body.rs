@@ -8,7 +8,7 @@ use hyper::body::Frame;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use super::status::Status;
+use super::{path::Verb, status::Status};
 
 /// Anything that can go wrong with a body on its way.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -21,6 +21,28 @@ const LIMIT: usize = 3 * 1024 * 1024;
 /// What the server speaks, in the words of its refusals.
 const SPOKEN: &str = "application/json, application/yaml";
 
+/// How much of an object is answered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Form {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its metadata, as `PartialObjectMetadata`.
+    Metadata,
+}
+
+impl Form {
+    /// `apiVersion` and `kind` of an object in this form, where they are not the object's own.
+    pub fn types(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::Metadata).then_some(("meta.k8s.io/v1", "PartialObjectMetadata"))
+    }
+
+    /// The same of a list.
+    pub fn list_types(self) -> Option<(&'static str, &'static str)> {
+        (self == Self::Metadata).then_some(("meta.k8s.io/v1", "PartialObjectMetadataList"))
+    }
+}
+
 /// An object as one served version shows it: with that version's `apiVersion`, or without any type where lists
 /// leave it out.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +51,15 @@ pub struct View<'a> {
     pub object: &'a Value,
     /// `apiVersion` and `kind`.
     pub types: Option<(&'a str, &'a str)>,
+    /// How much of it is shown.
+    pub form: Form,
+}
+
+impl<'a> View<'a> {
+    /// All of an object, with this type.
+    pub fn whole(object: &'a Value, api_version: &'a str, kind: &'a str) -> Self {
+        Self { object, types: Some((api_version, kind)), form: Form::Whole }
+    }
 }
 
 impl Serialize for View<'_> {
@@ -39,7 +70,11 @@ impl Serialize for View<'_> {
             map.serialize_entry("kind", kind)?;
             map.serialize_entry("apiVersion", api_version)?;
         }
-        for (key, value) in fields.iter().filter(|(key, _)| *key != "apiVersion" && *key != "kind") {
+        let shown = |key: &str| match self.form {
+            Form::Whole => key != "apiVersion" && key != "kind",
+            Form::Metadata => key == "metadata",
+        };
+        for (key, value) in fields.iter().filter(|(key, _)| shown(key)) {
             map.serialize_entry(key, value)?;
         }
         map.end()
@@ -140,18 +175,31 @@ pub fn parse_yaml(bytes: &[u8]) -> Result<Value, Status> {
     serde_yaml::from_slice(bytes).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))
 }
 
-/// Makes sure that the caller understands JSON.
+/// The form that the caller wants the answer in: the first that it accepts and that is spoken here.
 ///
 /// # Errors
-/// If it accepts other formats only.
-pub fn check_accept(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(accepted) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(()) };
-    // `as=Table` and the like ask for another shape, which only an item without them does not.
-    let plain = |item: &str| {
-        let mut parts = item.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        matches!(media_type, "application/json" | "application/*" | "*/*" | "")
-            && !parts.any(|parameter| parameter.starts_with("as="))
+/// If there is none.
+pub fn negotiate(headers: &HeaderMap, verb: Verb) -> Result<Form, Status> {
+    let Some(accepted) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
+        return Ok(Form::Whole);
     };
-    if accepted.split(',').any(plain) { Ok(()) } else { Err(Status::not_acceptable()) }
+    accepted.split(',').find_map(|item| form_of(item, verb)).ok_or_else(Status::not_acceptable)
+}
+
+/// The form that an item of an `Accept` header asks for; `as=Table` and the like are not spoken here.
+fn form_of(item: &str, verb: Verb) -> Option<Form> {
+    let mut parts = item.split(';').map(str::trim);
+    if !matches!(parts.next(), Some("application/json" | "application/*" | "*/*" | "")) {
+        return None;
+    }
+    let parameters: Vec<&str> = parts.collect();
+    let value = |name: &str| parameters.iter().find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='));
+    let metadata = if verb == Verb::List { "PartialObjectMetadataList" } else { "PartialObjectMetadata" };
+    match value("as") {
+        None => Some(Form::Whole),
+        Some(kind) if kind == metadata && value("g") == Some("meta.k8s.io") && value("v") == Some("v1") => {
+            Some(Form::Metadata)
+        }
+        Some(_) => None,
+    }
 }

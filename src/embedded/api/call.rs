@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 
 use super::{
-    body::{self, Body, View},
+    body::{self, Body, Form, View},
     path::{Query, ResourcePath, Verb},
     resource::Resource,
     status::Status,
@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub body: Bytes,
     /// The connection, if it can become something else.
     pub upgrade: Option<OnUpgrade>,
+    /// In which form objects are answered.
+    pub form: Form,
 }
 
 impl Call {
@@ -54,6 +56,7 @@ impl Call {
             resource: Arc::clone(resource),
             body: Bytes::new(),
             upgrade: None,
+            form: Form::Whole,
         }
     }
 
@@ -79,7 +82,13 @@ impl Call {
 
     /// Answers with an object.
     pub fn answer(&self, code: StatusCode, object: &Value) -> Response<Body> {
-        body::json(code, &View { object, types: Some((&self.api_version(), &self.resource.kind)) })
+        let api_version = self.api_version();
+        body::json(code, &View { object, types: Some(self.types(&api_version)), form: self.form })
+    }
+
+    /// `apiVersion` and `kind` of objects as they are answered.
+    pub fn types<'a>(&'a self, api_version: &'a str) -> (&'a str, &'a str) {
+        self.form.types().unwrap_or((api_version, &self.resource.kind))
     }
 
     /// Answers that the object in the path is not there.

@@ -172,7 +172,9 @@ pub(super) fn answer_list<'a>(
     objects: impl Iterator<Item = &'a Value>,
 ) -> Response<Body> {
     let api_version = call.api_version();
-    let types = call.resource.is_custom().then_some((api_version.as_str(), call.resource.kind.as_str()));
-    let items = objects.map(|object| View { object, types }).collect();
-    body::json(StatusCode::OK, &List { kind: &call.resource.list_kind, api_version: &api_version, metadata, items })
+    let own = || call.resource.is_custom().then_some((api_version.as_str(), call.resource.kind.as_str()));
+    let types = call.form.types().or_else(own);
+    let items = objects.map(|object| View { object, types, form: call.form }).collect();
+    let (api_version, kind) = call.form.list_types().unwrap_or((&api_version, &call.resource.list_kind));
+    body::json(StatusCode::OK, &List { kind, api_version, metadata, items })
 }

@@ -57,7 +57,7 @@ impl Server {
 }
 
 fn answer(scale: &Value) -> Response<Body> {
-    body::json(StatusCode::OK, &View { object: scale, types: Some((API_VERSION, "Scale")) })
+    body::json(StatusCode::OK, &View::whole(scale, API_VERSION, "Scale"))
 }
 
 /// The scale of an object.

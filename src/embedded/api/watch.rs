@@ -166,7 +166,7 @@ impl Watcher {
     /// The caller is so slow, or asked for a past so long ago, that changes are forgotten.
     fn give_up(&mut self, expired: Expired) {
         let status = Status::expired(expired.to_string()).body();
-        self.lines.push_back(line("ERROR", View { object: &status, types: Some(("v1", "Status")) }));
+        self.lines.push_back(line("ERROR", View::whole(&status, "v1", "Status")));
         self.ended = true;
     }
 
@@ -192,7 +192,7 @@ impl Watcher {
     }
 
     fn line(&self, kind: &'static str, object: &Value) -> Bytes {
-        line(kind, View { object, types: Some((&self.api_version, &self.call.resource.kind)) })
+        line(kind, View { object, types: Some(self.call.types(&self.api_version)), form: self.call.form })
     }
 
     fn bookmark(&self, annotations: Option<Value>) -> Bytes {
