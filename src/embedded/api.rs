@@ -12,12 +12,14 @@ pub mod decode;
 mod delete;
 mod discovery;
 mod effects;
+mod escalation;
 mod exec;
 mod form;
 mod incoming;
 mod json_path;
 mod kinds;
 pub mod kubelet;
+mod lacking;
 mod managed;
 mod metadata;
 pub mod names;
@@ -140,7 +142,7 @@ impl Server {
         self.authorize(&user, verb, &target)?;
         let resource = self.registry().find(&target.group, &target.resource);
         let resource = resource.filter(|resource| resource.version(&target.version).is_some());
-        let resource = resource.ok_or_else(Status::no_such_resource)?;
+        let resource = resource.ok_or_else(|| lacking::resource(&target))?;
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove();
         let body = body::read(body).await?;
@@ -182,10 +184,7 @@ impl Server {
     /// Answers a request to a part of an object.
     async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
         if !call.resource.has(&call.target.version, subresource) {
-            if call.resource.table == "pods" && matches!(subresource, "attach" | "portforward" | "proxy") {
-                return Err(Status::not_implemented(&format!("pods/{subresource}")));
-            }
-            return Err(Status::no_such_resource());
+            return Err(lacking::part(&call.resource, subresource));
         }
         match (subresource, call.verb) {
             ("binding", Verb::Create) => self.bind_pod(&call),

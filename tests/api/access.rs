@@ -131,3 +131,77 @@ async fn everything_that_is_served_can_be_discovered() {
     }
     assert_eq!(cluster.get("/apis/apps/v2").await.code, 404);
 }
+
+#[tokio::test]
+async fn nobody_gives_away_what_they_do_not_have() {
+    let cluster = Cluster::start().await;
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let own = format!("{rbac}/namespaces/default");
+    let manager = json!({
+        "metadata": {"name": "manager"},
+        "rules": [
+            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["*"]},
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]},
+        ],
+    });
+    // The verb `*` contains `escalate` and `bind`.
+    let mut narrow = manager.clone();
+    narrow["rules"][0]["verbs"] = json!(["create", "get", "update", "patch"]);
+    cluster.post(&format!("{own}/roles"), narrow).await.object(201);
+    let binding = json!({
+        "metadata": {"name": "jane"},
+        "roleRef": {"kind": "Role", "name": "manager"},
+        "subjects": [{"kind": "User", "name": "jane"}],
+    });
+    cluster.post(&format!("{own}/rolebindings"), binding.clone()).await.object(201);
+    let jane = cluster.client_of(User::new("jane", &["staff"]));
+    let post = async |path: &str, object: &Value| {
+        ask(&jane, Method::POST, &format!("{own}/{path}"), Some("application/json"), &object.to_string()).await
+    };
+
+    let mut role = json!({
+        "metadata": {"name": "mine"},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}],
+    });
+    post("roles", &role).await.object(201);
+    role["metadata"]["name"] = "more".into();
+    role["rules"][0]["resources"] = json!(["configmaps", "secrets"]);
+    let refused = post("roles", &role).await;
+    insta::assert_snapshot!(refused.refusal(), @"");
+    let patch = json!({"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}).to_string();
+    let path = format!("{own}/roles/mine");
+    assert_eq!(ask(&jane, Method::PATCH, &path, Some("application/merge-patch+json"), &patch).await.code, 403);
+    let labels = json!({"metadata": {"labels": {"a": "b"}}}).to_string();
+    assert_eq!(ask(&jane, Method::PATCH, &path, Some("application/merge-patch+json"), &labels).await.code, 200);
+
+    let bind = |kind: &str, name: &str| {
+        let mut binding = binding.clone();
+        binding["metadata"]["name"] = format!("jane-{name}").into();
+        binding["roleRef"] = json!({"kind": kind, "name": name});
+        binding
+    };
+    post("rolebindings", &bind("Role", "mine")).await.object(201);
+    let refused = post("rolebindings", &bind("ClusterRole", "cluster-admin")).await;
+    assert!(refused.refusal().contains("is attempting to grant RBAC permissions not currently held"), "{refused:?}");
+    let missing = post("rolebindings", &bind("ClusterRole", "nobody")).await;
+    insta::assert_snapshot!(missing.refusal(), @"");
+
+    cluster.merge(&format!("{own}/roles/manager"), json!({"rules": manager["rules"]})).await.object(200);
+    post("roles", &role).await.object(201);
+    post("rolebindings", &bind("ClusterRole", "cluster-admin")).await.object(201);
+}
+
+#[tokio::test]
+async fn what_is_lacking_says_so() {
+    let cluster = Cluster::start().await;
+    cluster.default_account().await;
+    cluster.pod("x", &["main"]).await;
+    let refusal = async |path: &str| cluster.get(path).await.refusal();
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/portforward").await, @"");
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/attach").await, @"");
+    insta::assert_snapshot!(refusal("/apis/apps/v1/namespaces/default/statefulsets").await, @"");
+    insta::assert_snapshot!(refusal("/apis/batch/v1/jobs").await, @"");
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/nonsense").await, @"");
+    insta::assert_snapshot!(refusal("/apis/example.com/v1/things").await, @"");
+    insta::assert_snapshot!(refusal("/apis/example.com/v1").await, @"");
+}

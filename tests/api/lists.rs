@@ -1,7 +1,9 @@
 //! Lists: selectors, pages, revisions.
 
+use futures::TryStreamExt;
 use http_body_util::BodyExt;
-use kube::client::Body;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{api::WatchEvent, client::Body};
 use labctl::embedded::auth::User;
 use serde_json::{Value, json};
 
@@ -100,4 +102,29 @@ async fn the_future_is_not_known() {
     let status: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&status["code"], &status["reason"]), (&json!(504), &json!("Timeout")));
     assert!(status["message"].as_str().unwrap().starts_with("Timeout: Too large resource version: 99999999"));
+}
+
+#[tokio::test]
+async fn metadata_can_be_had_alone() {
+    let cluster = Cluster::start().await;
+    three_maps(&cluster).await;
+    let maps: kube::Api<ConfigMap> = kube::Api::default_namespaced(cluster.client.clone());
+    let one = serde_json::to_value(maps.get_metadata("a").await.unwrap()).unwrap();
+    assert_eq!((&one["kind"], &one["apiVersion"]), (&json!("PartialObjectMetadata"), &json!("meta.k8s.io/v1")));
+    assert_eq!(one["metadata"]["labels"], json!({"tier": "front"}));
+    let list = maps.list_metadata(&kube::api::ListParams::default().labels("tier=front")).await.unwrap();
+    let names: Vec<_> = list.items.iter().map(|item| item.metadata.name.as_deref().unwrap()).collect();
+    assert_eq!(names, ["a", "c"]);
+    let version = list.metadata.resource_version.unwrap();
+    cluster.delete(&format!("{MAPS}/b")).await.object(200);
+    let watch = maps.watch_metadata(&kube::api::WatchParams::default(), &version).await.unwrap();
+    let event = std::pin::pin!(watch).try_next().await.unwrap().unwrap();
+    assert!(matches!(event, WatchEvent::Deleted(gone) if gone.metadata.name.as_deref() == Some("b")));
+    let request = http::Request::get(format!("{MAPS}/a"));
+    let request = request.header("accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+    let answer = cluster.client.send(request.body(Body::empty()).unwrap()).await.unwrap();
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let fields: Value = serde_json::from_slice(&bytes).unwrap();
+    let fields: Vec<&String> = fields.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["apiVersion", "kind", "metadata"], "there is nothing else");
 }

@@ -245,6 +245,15 @@ async fn webhook_configurations_are_checked() {
     insta::assert_snapshot!(cluster.post(CONFIGURATIONS, wrong).await.refusal(), @r#"422 Invalid: MutatingWebhookConfiguration.admissionregistration.k8s.io "x" is invalid: [webhooks[0].name: Invalid value: "x": should be a domain with at least three segments separated by dots, webhooks[0].clientConfig: Required value: exactly one of url or service is required, webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun", webhooks[0].admissionReviewVersions: Required value: must specify one of v1, v1beta1]"#);
 }
 
+#[tokio::test]
+async fn conditions_that_nobody_would_evaluate_are_refused() {
+    let cluster = Cluster::start().await;
+    let webhook = Webhook::start(label).await;
+    let mut configuration = webhook.configuration();
+    configuration["webhooks"][0]["matchConditions"] = json!([{"name": "never", "expression": "false"}]);
+    insta::assert_snapshot!(cluster.post(CONFIGURATIONS, configuration).await.refusal(), @"");
+}
+
 /// A network in which only one service answers.
 struct Network(SocketAddr);
 

@@ -61,6 +61,7 @@ impl Server {
         if self.store().get(&call.resource.table, &key).is_some() {
             return Err(Status::already_exists(call.resource.name(), &name));
         }
+        self.check_escalation(call, &object, None)?;
         writer.record(call, &mut object, None);
         let lease = self.allocate(call, &mut object, None)?;
         if dry_run {

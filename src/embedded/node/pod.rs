@@ -123,21 +123,27 @@ async fn set_up(
 async fn refresh(context: Arc<PodContext>, mut changes: Changes, address: String) {
     let matters = |namespace: &str, name: &str| volumes::refers_to(&context.pod, namespace, name);
     let renewal = volumes::renewal(&context.pod);
+    let mut pause = renewal;
     loop {
-        let renew = async {
-            match renewal {
-                Some(after) => sleep(after).await,
+        let due = async {
+            match pause {
+                Some(pause) => sleep(pause).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = changes.next(matters) => {}
-            () = renew => {}
+            () = due => {}
         }
-        // A source that went away leaves the last contents in place.
-        if let Err(failure) = context.volumes.fill(&context.pod, &address, &context.node.sources).await {
-            tracing::debug!(%failure, pod = context.pod.name_any(), "volumes stay as they are");
-        }
+        pause = match context.volumes.fill(&context.pod, &address, &context.node.sources).await {
+            // All tokens are new, whatever the occasion was.
+            Ok(()) => renewal,
+            // A source that went away leaves the last contents in place; tokens must not grow old over it.
+            Err(failure) => {
+                tracing::debug!(%failure, pod = context.pod.name_any(), "volumes stay as they are");
+                Some(MOUNT_PAUSES.1)
+            }
+        };
     }
 }
 

@@ -52,17 +52,18 @@ impl Volumes {
         self.0.get(name)
     }
 
-    /// Fills all volumes from their sources; `tokens` keeps what it got for later.
+    /// Fills all volumes from their sources; those that fail stay as they are, and the first of them is named.
     pub(super) async fn fill(&self, pod: &Pod, address: &str, sources: &Sources) -> Result<(), FailedMount> {
+        let mut outcome = Ok(());
         for spec in described(pod).filter(|spec| spec.empty_dir.is_none()) {
             let render = Render { pod, address, sources };
-            let failed = |error| FailedMount { volume: spec.name.clone(), error };
-            let contents = render.volume(spec).await.map_err(failed)?;
-            if let Some(volume) = self.0.get(&spec.name) {
-                volume.replace(contents);
+            match (render.volume(spec).await, self.0.get(&spec.name)) {
+                (Ok(contents), Some(volume)) => volume.replace(contents),
+                (Ok(_), None) => {}
+                (Err(error), _) => outcome = outcome.and(Err(FailedMount { volume: spec.name.clone(), error })),
             }
         }
-        Ok(())
+        outcome
     }
 }
 

@@ -52,6 +52,10 @@ fn validate_webhook(webhook: &Value, path: &str) -> Vec<FieldError> {
         let value = &webhook["admissionReviewVersions"];
         causes.push(invalid(format!("{path}.admissionReviewVersions"), value, detail));
     }
+    if !items(&webhook["matchConditions"]).is_empty() {
+        let detail = "the embedded cluster evaluates no expressions (CEL)";
+        causes.push(FieldError::forbidden(format!("{path}.matchConditions"), detail));
+    }
     let seconds = &webhook["timeoutSeconds"];
     if seconds.as_i64().is_some_and(|seconds| !(1..=30).contains(&seconds)) {
         let detail = "the timeout value must be between 1 and 30 seconds";
