@@ -15,6 +15,7 @@ mod effects;
 mod escalation;
 mod exec;
 mod form;
+mod impersonation;
 mod incoming;
 mod json_path;
 mod kinds;
@@ -55,6 +56,7 @@ use self::{
     call::Call,
     form::Form,
     path::{Path, Query, Verb},
+    rbac::Action,
     resource::Registry,
     status::Status,
 };
@@ -133,13 +135,14 @@ impl Server {
         B: hyper::body::Body<Data = Bytes> + Send,
         B::Error: Into<BoxError>,
     {
+        let user = self.acting(user, request.headers())?;
         let query = Query::parse(request.uri())?;
         let target = match Path::parse(request.uri().path()) {
             Path::Resource(target) => target,
             Path::Other(segments) => return self.other(&user, request.method(), request.headers(), &segments),
         };
         let verb = Verb::of(request.method(), &target, &query).ok_or_else(Status::method_not_allowed)?;
-        self.authorize(&user, verb, &target)?;
+        self.authorize(&user, Action::of(verb, &target))?;
         let resource = self.registry().find(&target.group, &target.resource);
         let resource = resource.filter(|resource| resource.version(&target.version).is_some());
         let resource = resource.ok_or_else(|| lacking::resource(&target))?;

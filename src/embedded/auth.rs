@@ -22,6 +22,11 @@ pub struct User {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+/// The groups of every service account of a namespace.
+pub fn service_account_groups(namespace: &str) -> [String; 2] {
+    ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]
+}
+
 impl User {
     /// A user of that name in `groups` and in `system:authenticated`.
     pub fn new(name: &str, groups: &[&str]) -> Self {

@@ -43,6 +43,41 @@ fn config(front: &Front) -> Value {
 }
 
 #[tokio::test]
+async fn acting_as_somebody_else_takes_the_right_to() {
+    let cluster = Cluster::start().await;
+    let whoami = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let as_account = |client: Client| async move {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let request = http::Request::post(whoami)
+            .header("content-type", "application/json")
+            .header("impersonate-user", "system:serviceaccount:default:reader")
+            .body(review.to_string().into_bytes())
+            .unwrap();
+        client.request::<Value>(request).await
+    };
+    let admin = cluster.client_of(User::system("admin"));
+    let review = as_account(admin.clone()).await.unwrap();
+    assert_eq!(review["status"]["userInfo"]["username"], "system:serviceaccount:default:reader");
+    let groups = json!(["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"]);
+    assert_eq!(review["status"]["userInfo"]["groups"], groups);
+
+    let jane = cluster.client_of(User::new("jane", &["staff"]));
+    let refusal = message(as_account(jane).await);
+    insta::assert_snapshot!(refusal, @r#"serviceaccounts "reader" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "default""#);
+
+    let nobody = http::Request::get("/version").header("impersonate-group", "system:masters").body(Vec::new()).unwrap();
+    let refusal = message(admin.request::<Value>(nobody).await);
+    insta::assert_snapshot!(refusal, @"");
+}
+
+fn message(answer: Result<Value, kube::Error>) -> String {
+    match answer {
+        Err(kube::Error::Api(status)) => status.message,
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn roles_are_enforced() {
     let cluster = Cluster::start().await;
     let jane = cluster.client_of(User::new("jane", &["staff"]));

@@ -9,6 +9,7 @@ use super::{
     Server,
     body::{self, Body},
     openapi,
+    rbac::Action,
     resource::{Resource, Resources, Version},
     status::Status,
 };
@@ -29,7 +30,7 @@ impl Server {
         segments: &[String],
     ) -> Result<Response<Body>, Status> {
         let path = format!("/{}", segments.join("/"));
-        self.authorize_path(user, &method.as_str().to_lowercase(), &path)?;
+        self.authorize(user, Action::Path { verb: &method.as_str().to_lowercase(), path: &path })?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let resources = self.registry().all();
         let aggregated = wants_aggregated(headers);

@@ -30,8 +30,8 @@ impl Server {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         match call.resource.plural.as_str() {
             "clusterroles" | "roles" => {
-                let excused = unchanged(&["rules"])
-                    || self.may(&call.user, "escalate", &call.resource.plural, namespace, name);
+                let excused =
+                    unchanged(&["rules"]) || self.may(&call.user, "escalate", &call.resource.plural, namespace, name);
                 if excused { Ok(()) } else { self.check_rules(call, namespace, name, &object["rules"]) }
             }
             _ if unchanged(&["roleRef", "subjects"]) => Ok(()),
@@ -41,7 +41,8 @@ impl Server {
 
     fn check_binding(&self, call: &Call, namespace: &str, name: &str, reference: &Value) -> Result<(), Status> {
         let role = reference["name"].as_str().unwrap_or_default();
-        let (plural, place) = if reference["kind"] == "ClusterRole" { ("clusterroles", "") } else { ("roles", namespace) };
+        let (plural, place) =
+            if reference["kind"] == "ClusterRole" { ("clusterroles", "") } else { ("roles", namespace) };
         if self.may(&call.user, "bind", plural, namespace, role) {
             return Ok(());
         }

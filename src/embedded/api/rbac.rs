@@ -130,36 +130,29 @@ impl Server {
     }
 
     /// Refuses what the user may not do.
-    pub(super) fn authorize(&self, user: &User, verb: Verb, target: &ResourcePath) -> Result<(), Status> {
-        let action = Action::of(verb, target);
+    pub(super) fn authorize(&self, user: &User, action: Action<'_>) -> Result<(), Status> {
         if self.decide(user, action).is_some() {
             return Ok(());
         }
-        let whole = match target.subresource.as_deref() {
-            Some(subresource) => format!("{}/{subresource}", target.resource),
-            None => target.resource.clone(),
-        };
-        let scope = match target.namespace.as_deref() {
-            Some(namespace) => format!("in the namespace {namespace:?}"),
-            None => "at the cluster scope".to_owned(),
-        };
-        let why = format!(
-            "User {:?} cannot {} resource {whole:?} in API group {:?} {scope}",
-            user.name,
-            verb.as_str(),
-            target.group
-        );
-        let resource = GroupResource { group: &target.group, resource: &target.resource };
-        Err(Status::forbidden(resource, target.name.as_deref().unwrap_or_default(), &why))
-    }
-
-    /// Refuses paths that the user may not see.
-    pub(super) fn authorize_path(&self, user: &User, verb: &str, path: &str) -> Result<(), Status> {
-        if self.decide(user, Action::Path { verb, path }).is_some() {
-            return Ok(());
+        let who = &user.name;
+        match action {
+            Action::Path { verb, path } => {
+                let why = format!("User {who:?} cannot {verb} path {path:?}");
+                Err(Status::forbidden(GroupResource { group: "", resource: "" }, "", &why))
+            }
+            Action::Resource { verb, group, resource, subresource, namespace, name } => {
+                let whole = match subresource {
+                    "" => Cow::Borrowed(resource),
+                    subresource => Cow::Owned(format!("{resource}/{subresource}")),
+                };
+                let scope = match namespace {
+                    "" => "at the cluster scope".to_owned(),
+                    namespace => format!("in the namespace {namespace:?}"),
+                };
+                let why = format!("User {who:?} cannot {verb} resource {whole:?} in API group {group:?} {scope}");
+                Err(Status::forbidden(GroupResource { group, resource }, name, &why))
+            }
         }
-        let why = format!("User {:?} cannot {verb} path {path:?}", user.name);
-        Err(Status::forbidden(GroupResource { group: "", resource: "" }, "", &why))
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::embedded::{
     auth::{
-        User,
+        User, service_account_groups,
         token::{Claims, ISSUER, Reference, Subject, TokenError},
     },
     objects::field_error::FieldError,
@@ -139,10 +139,7 @@ impl Server {
         let user = User {
             uid: Some(text(&account, "uid").to_owned()),
             extra: extra(&claims),
-            ..User::new(
-                &claims.sub,
-                &["system:serviceaccounts", &format!("system:serviceaccounts:{}", subject.namespace)],
-            )
+            ..User::new(&claims.sub, &service_account_groups(&subject.namespace).each_ref().map(String::as_str))
         };
         let good = claims.aud.into_iter().filter(|audience| audiences.contains(audience)).collect();
         Ok((user, good))
