@@ -2,6 +2,7 @@
 
 mod cluster;
 mod controllers;
+mod health;
 mod pods;
 mod programs;
 mod traffic;

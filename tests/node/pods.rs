@@ -396,6 +396,25 @@ async fn probes_decide_over_readiness_and_restarts() {
 }
 
 #[tokio::test]
+async fn probes_speak_tls_and_grpc() {
+    let cluster = Cluster::start().await;
+    let start = async |name: &str, command: &str, probe: Value| {
+        let probe = json!({"readinessProbe": with(probe, &json!({"periodSeconds": 1}))});
+        let spec = json!({"containers": [with(container("main", &[command]), &probe)]});
+        cluster.create::<Pod>(pod(name, &spec)).await;
+    };
+    let https = |path: &str| json!({"httpGet": {"scheme": "HTTPS", "port": 443, "path": path}});
+    start("tls-well", "tls", https("/healthy")).await;
+    start("tls-ill", "tls", https("/nowhere")).await;
+    start("grpc-well", "grpc", json!({"grpc": {"port": 50051, "service": "good"}})).await;
+    start("grpc-ill", "grpc", json!({"grpc": {"port": 50051}})).await;
+    cluster.pod("tls-well", is_ready).await;
+    cluster.pod("grpc-well", is_ready).await;
+    insta::assert_snapshot!(event(&cluster, "tls-ill", "Unhealthy").await, @"Readiness probe failed: HTTP probe failed with statuscode: 404");
+    insta::assert_snapshot!(event(&cluster, "grpc-ill", "Unhealthy").await, @r#"Readiness probe failed: service unhealthy (responded with "NOT_SERVING")"#);
+}
+
+#[tokio::test]
 async fn events_tell_the_story() {
     let cluster = Cluster::start().await;
     cluster.run("story", &["pause"]).await;

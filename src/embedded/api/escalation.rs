@@ -30,8 +30,8 @@ impl Server {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         match call.resource.plural.as_str() {
             "clusterroles" | "roles" => {
-                let excused = unchanged(&["rules"])
-                    || self.may(&call.user, "escalate", &call.resource.plural, namespace, name);
+                let excused =
+                    unchanged(&["rules"]) || self.may(&call.user, "escalate", &call.resource.plural, namespace, name);
                 if excused { Ok(()) } else { self.check_rules(call, namespace, name, &object["rules"]) }
             }
             _ if unchanged(&["roleRef", "subjects"]) => Ok(()),
@@ -41,7 +41,8 @@ impl Server {
 
     fn check_binding(&self, call: &Call, namespace: &str, name: &str, reference: &Value) -> Result<(), Status> {
         let role = reference["name"].as_str().unwrap_or_default();
-        let (plural, place) = if reference["kind"] == "ClusterRole" { ("clusterroles", "") } else { ("roles", namespace) };
+        let (plural, place) =
+            if reference["kind"] == "ClusterRole" { ("clusterroles", "") } else { ("roles", namespace) };
         if self.may(&call.user, "bind", plural, namespace, role) {
             return Ok(());
         }
@@ -59,7 +60,7 @@ impl Server {
     fn check_rules(&self, call: &Call, namespace: &str, name: &str, rules: &Value) -> Result<(), Status> {
         let mut lacking = String::new();
         for rule in rules.as_array().into_iter().flatten().filter(|rule| !self.holds(&call.user, namespace, rule)) {
-            _ = write!(lacking, "\n{rule}");
+            _ = write!(lacking, "\n{{{}}}", compact(rule));
         }
         if lacking.is_empty() {
             return Ok(());
@@ -94,4 +95,20 @@ impl Server {
             })
         })
     }
+}
+
+/// A rule as Kubernetes' messages show it.
+fn compact(rule: &Value) -> String {
+    let fields = [
+        ("APIGroups", "apiGroups"),
+        ("Resources", "resources"),
+        ("NonResourceURLs", "nonResourceURLs"),
+        ("ResourceNames", "resourceNames"),
+        ("Verbs", "verbs"),
+    ];
+    let shown = fields.iter().filter_map(|(shown, field)| {
+        let values: Vec<&str> = texts(&rule[*field]).collect();
+        (!values.is_empty()).then(|| format!("{shown}:{values:?}"))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
