@@ -49,9 +49,9 @@ impl Mesh {
         mesh
     }
 
-    /// Starts a cluster with everything of the mesh but the control plane itself.
+    /// Starts a cluster with everything of the mesh but the control plane itself, and the webhooks it would serve.
     pub async fn without_control_plane() -> Self {
-        Self::install(|kind| kind != "Deployment").await
+        Self::install(|kind| !["Deployment", "MutatingWebhookConfiguration"].contains(&kind)).await
     }
 
     async fn install(wanted: impl Fn(&str) -> bool) -> Self {

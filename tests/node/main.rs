@@ -4,5 +4,6 @@ mod cluster;
 mod controllers;
 mod health;
 mod pods;
+mod probes;
 mod programs;
 mod traffic;

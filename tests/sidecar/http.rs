@@ -200,6 +200,7 @@ async fn websockets_pass_message_by_message() {
         assert!(message.unwrap().is_close());
     }
     application.await.unwrap();
+    drop(socket);
     assert_eq!(world.server().logged(|entry| entry.status == Some(101)).await.transport, Transport::Mtls);
 }
 
