@@ -57,7 +57,7 @@ impl Host for Machine {
         Box::pin(async move {
             let listener = OsHost.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
             let found = listener.local_addr().port();
-            self.ports.send_modify(|ports| drop(ports.insert(address.port(), found)));
+            self.ports.send_modify(|ports| ports.extend([(address.port(), found)]));
             Ok(listener)
         })
     }
