@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,8 @@ use super::{
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A short rest after a connection that could not be accepted, so as not to spin while files are short.
+const REST: Duration = Duration::from_millis(50);
 /// How long answers may take that are under way when the server shuts down.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The user of the kubeconfig.
@@ -151,7 +153,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, server: Server, clo
                 Ok((stream, _)) => stream,
                 // Too many open files, or a peer that went away: the next one may have more luck.
                 Err(_) => {
-                    tokio::task::yield_now().await;
+                    sleep(REST).await;
                     continue;
                 }
             },

@@ -88,14 +88,13 @@ async fn run(host: &Arc<dyn Host>) -> ControlPlaneError {
         Err(error) => return error,
     };
     match parts.join_next().await {
-        Some(Ok(Err(error))) => ControlPlaneError::Serve(error),
         Some(Err(error)) => ControlPlaneError::Task(error),
-        Some(Ok(Ok(()))) | None => ControlPlaneError::Ended,
+        Some(Ok(())) | None => ControlPlaneError::Ended,
     }
 }
 
 /// Starts all parts, each a task; none of them ends as long as it can work.
-async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<io::Result<()>>, ControlPlaneError> {
+async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<()>, ControlPlaneError> {
     let mut settings = Settings { root_namespace: ROOT_NAMESPACE.to_owned(), ..Settings::default() };
     if let Some(trust_domain) = host.env("TRUST_DOMAIN") {
         settings.trust_domain = trust_domain;
@@ -135,7 +134,7 @@ struct ControlPlane {
 }
 
 impl ControlPlane {
-    async fn start_servers(&self, parts: &mut JoinSet<io::Result<()>>) -> Result<(), ControlPlaneError> {
+    async fn start_servers(&self, parts: &mut JoinSet<()>) -> Result<(), ControlPlaneError> {
         let certificate = ServerCertificate::new(self.authority.clone(), names(&self.settings.cluster_domain))
             .map_err(ControlPlaneError::ServerCertificate)?;
         let tls = certificate.server_config().map_err(ControlPlaneError::ServerCertificate)?;
@@ -159,11 +158,11 @@ impl ControlPlane {
             let listener = serve::listen(&self.host, port).await.map_err(ControlPlaneError::Serve)?;
             parts.spawn(serve::serve(listener, tls, router));
         }
-        parts.spawn(endless(certificate.keep_fresh(self.host.clone())));
+        parts.spawn(certificate.keep_fresh(self.host.clone()));
         Ok(())
     }
 
-    fn start_watchers(&self, parts: &mut JoinSet<io::Result<()>>) {
+    fn start_watchers(&self, parts: &mut JoinSet<()>) {
         let (host, client) = (&self.host, &self.client);
         let pem = self.authority.root_pem().to_owned();
         let root = Root { pem: pem.clone(), owner: self.owner.clone() };
@@ -174,18 +173,12 @@ impl ControlPlane {
         let [namespaces, webhook] = [Condition::Namespaces, Condition::Webhook].map(met);
         let (settings, distributor) = (self.settings.clone(), self.distributor.clone());
         let status = distributor.status();
-        parts.spawn(endless(trust::in_namespaces(host.clone(), client.clone(), root, namespaces)));
-        parts.spawn(endless(trust::in_webhook(host.clone(), client.clone(), pem, webhook)));
-        parts.spawn(endless(status::publish(host.clone(), client.clone(), status)));
+        parts.spawn(trust::in_namespaces(host.clone(), client.clone(), root, namespaces));
+        parts.spawn(trust::in_webhook(host.clone(), client.clone(), pem, webhook));
+        parts.spawn(status::publish(host.clone(), client.clone(), status));
         let synced = met(Condition::World);
-        parts.spawn(endless(world::watch(host.clone(), client.clone(), settings, distributor, synced)));
+        parts.spawn(world::watch(host.clone(), client.clone(), settings, distributor, synced));
     }
-}
-
-/// A part that has no way to fail.
-async fn endless(part: impl Future<Output = ()>) -> io::Result<()> {
-    part.await;
-    Ok(())
 }
 
 /// The names by which the control plane is called.

@@ -175,7 +175,7 @@ async fn nobody_gives_away_what_they_do_not_have() {
     let manager = json!({
         "metadata": {"name": "manager"},
         "rules": [
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["*"]},
+            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "clusterroles", "rolebindings"], "verbs": ["*"]},
             {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]},
         ],
     });
@@ -202,7 +202,10 @@ async fn nobody_gives_away_what_they_do_not_have() {
     role["metadata"]["name"] = "more".into();
     role["rules"][0]["resources"] = json!(["configmaps", "secrets"]);
     let refused = post("roles", &role).await;
-    insta::assert_snapshot!(refused.refusal(), @"");
+    insta::assert_snapshot!(refused.refusal(), @r#"
+    403 Forbidden: roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["staff", "system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+    {APIGroups:[""], Resources:["configmaps", "secrets"], Verbs:["get"]}
+    "#);
     let patch = json!({"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}).to_string();
     let path = format!("{own}/roles/mine");
     assert_eq!(ask(&jane, Method::PATCH, &path, Some("application/merge-patch+json"), &patch).await.code, 403);
@@ -219,7 +222,7 @@ async fn nobody_gives_away_what_they_do_not_have() {
     let refused = post("rolebindings", &bind("ClusterRole", "cluster-admin")).await;
     assert!(refused.refusal().contains("is attempting to grant RBAC permissions not currently held"), "{refused:?}");
     let missing = post("rolebindings", &bind("ClusterRole", "nobody")).await;
-    insta::assert_snapshot!(missing.refusal(), @"");
+    insta::assert_snapshot!(missing.refusal(), @r#"404 NotFound: clusterroles.rbac.authorization.k8s.io "nobody" not found"#);
 
     cluster.merge(&format!("{own}/roles/manager"), json!({"rules": manager["rules"]})).await.object(200);
     post("roles", &role).await.object(201);
@@ -232,11 +235,11 @@ async fn what_is_lacking_says_so() {
     cluster.default_account().await;
     cluster.pod("x", &["main"]).await;
     let refusal = async |path: &str| cluster.get(path).await.refusal();
-    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/portforward").await, @"");
-    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/attach").await, @"");
-    insta::assert_snapshot!(refusal("/apis/apps/v1/namespaces/default/statefulsets").await, @"");
-    insta::assert_snapshot!(refusal("/apis/batch/v1/jobs").await, @"");
-    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/nonsense").await, @"");
-    insta::assert_snapshot!(refusal("/apis/example.com/v1/things").await, @"");
-    insta::assert_snapshot!(refusal("/apis/example.com/v1").await, @"");
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/portforward").await, @"501 : the embedded cluster does not implement pods/portforward");
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/attach").await, @"501 : the embedded cluster does not implement pods/attach");
+    insta::assert_snapshot!(refusal("/apis/apps/v1/namespaces/default/statefulsets").await, @"501 : the embedded cluster does not implement statefulsets.apps");
+    insta::assert_snapshot!(refusal("/apis/batch/v1/jobs").await, @"501 : the embedded cluster does not implement jobs.batch");
+    insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/nonsense").await, @"404 NotFound: the server could not find the requested resource");
+    insta::assert_snapshot!(refusal("/apis/example.com/v1/things").await, @"404 NotFound: the server could not find the requested resource");
+    insta::assert_snapshot!(refusal("/apis/example.com/v1").await, @"404 NotFound: the server could not find the requested resource");
 }

@@ -251,7 +251,7 @@ async fn conditions_that_nobody_would_evaluate_are_refused() {
     let webhook = Webhook::start(label).await;
     let mut configuration = webhook.configuration();
     configuration["webhooks"][0]["matchConditions"] = json!([{"name": "never", "expression": "false"}]);
-    insta::assert_snapshot!(cluster.post(CONFIGURATIONS, configuration).await.refusal(), @"");
+    insta::assert_snapshot!(cluster.post(CONFIGURATIONS, configuration).await.refusal(), @r#"422 Invalid: MutatingWebhookConfiguration.admissionregistration.k8s.io "injector" is invalid: webhooks[0].matchConditions: Forbidden: the embedded cluster evaluates no expressions (CEL)"#);
 }
 
 /// A network in which only one service answers.

@@ -1,7 +1,8 @@
 //! An embedded cluster with the mesh in it.
 
-use std::{future::ready, pin::pin, time::Duration};
+use std::{future::ready, net::SocketAddr, pin::pin, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::StreamExt;
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
@@ -43,20 +44,41 @@ pub struct Mesh {
 impl Mesh {
     /// Starts a cluster and installs the mesh; ready when this returns.
     pub async fn start() -> Self {
+        let mesh = Self::install(|_| true).await;
+        mesh.until_ready().await;
+        mesh
+    }
+
+    /// Starts a cluster with everything of the mesh but the control plane itself, and the webhooks it would serve.
+    pub async fn without_control_plane() -> Self {
+        Self::install(|kind| !["Deployment", "MutatingWebhookConfiguration"].contains(&kind)).await
+    }
+
+    async fn install(wanted: impl Fn(&str) -> bool) -> Self {
         let settings = install::Settings::default();
         let image = Image { name: settings.image.clone(), entrypoint: vec!["pause".to_owned()], user: 0 };
         let options = embedded::Options { programs, images: Images::new(vec![image]) };
         let embedded = embedded::start(options).await.unwrap();
         let mesh = Self { embedded };
         for object in install::manifests(&settings).unwrap() {
-            mesh.apply(&object).await;
+            if wanted(&object.types.as_ref().unwrap().kind) {
+                mesh.apply(&object).await;
+            }
         }
-        mesh.until_ready().await;
         mesh
     }
 
     pub fn client(&self) -> Client {
         self.embedded.client()
+    }
+
+    /// Where the API server is, and the authority of its certificate (PEM).
+    pub fn api_server(&self) -> (SocketAddr, String) {
+        let kubeconfig = self.embedded.kubeconfig();
+        let cluster = kubeconfig.clusters[0].cluster.as_ref().unwrap();
+        let address = cluster.server.as_ref().unwrap().trim_start_matches("https://").trim_end_matches('/');
+        let authority = STANDARD.decode(cluster.certificate_authority_data.as_ref().unwrap()).unwrap();
+        (address.parse().unwrap(), String::from_utf8(authority).unwrap())
     }
 
     /// Waits until the control plane's pod is ready.

@@ -2,9 +2,10 @@
 
 mod caller;
 mod cluster;
+mod machine;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Container, Secret};
 use kube::{Api, ResourceExt, api::DeleteParams};
 use labctl::mesh::{
     control_plane::certificates::IssuedCertificate,
@@ -16,6 +17,7 @@ use serde_json::json;
 use self::{
     caller::Call,
     cluster::{Mesh, policy},
+    machine::{Machine, Ports, real},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,4 +195,56 @@ async fn a_new_root_reaches_everybody() {
     mesh.apply(&policy("foo", "default", "STRICT")).await;
     mesh.until(|status| status.resources.len() == 1 && status.proxies.len() == 1).await;
     mesh.pod("foo", "another").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_plane_and_sidecar_run_on_the_real_machine() {
+    const ACCOUNT: [&str; 3] = [
+        "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+        "/var/run/secrets/kubernetes.io/serviceaccount/namespace",
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
+    ];
+    let mesh = Mesh::without_control_plane().await;
+    let (address, authority) = mesh.api_server();
+    let token = mesh.token("istio-system", "labctl-mesh", "https://kubernetes.default.svc.cluster.local").await;
+    let ports = Ports::default();
+    let contents = [authority, "istio-system".to_owned(), token];
+    let files: Vec<_> = ACCOUNT.into_iter().zip(contents).collect();
+    let environment = [
+        ("KUBERNETES_SERVICE_HOST", address.ip().to_string()),
+        ("KUBERNETES_SERVICE_PORT", address.port().to_string()),
+        ("SIDECAR_IMAGE", "example".to_owned()),
+    ];
+    let (stop_plane, plane) = Machine::new(&ports, &files, &environment).start("control-plane");
+    real(&ports, 15017).await;
+
+    mesh.namespace("foo", &[]).await;
+    let mut pod = cluster::pod("app");
+    let containers = &mut pod.spec.as_mut().unwrap().containers;
+    let mut proxy: Container = containers[0].clone();
+    proxy.name = "istio-proxy".to_owned();
+    containers.push(proxy);
+    mesh.create_pod("foo", &pod).await;
+    let files = [
+        ("/var/run/secrets/istio/root-cert.pem", mesh.root("foo").await),
+        ("/var/run/secrets/tokens/istio-token", mesh.token("foo", "default", "istio-ca").await),
+    ];
+    let environment = [
+        ("CA_ADDR", "labctl-mesh.istio-system.svc:15012".to_owned()),
+        ("POD_NAME", "app".to_owned()),
+        ("POD_NAMESPACE", "foo".to_owned()),
+        ("SERVICE_ACCOUNT", "default".to_owned()),
+        ("TRUST_DOMAIN", "cluster.local".to_owned()),
+    ];
+    let (stop_sidecar, sidecar) = Machine::new(&ports, &files, &environment).start("sidecar");
+    // It listens only once it has a certificate and a configuration.
+    let inbound = real(&ports, 15006).await;
+    assert!(tokio::net::TcpStream::connect(inbound).await.is_ok());
+    mesh.apply(&policy("foo", "default", "STRICT")).await;
+    let status = mesh.until(|status| status.resources.len() == 1 && status.proxies.len() == 1).await;
+    assert_eq!((status.proxies[0].namespace.as_str(), status.proxies[0].pod.as_str()), ("foo", "app"));
+    stop_sidecar.cancel();
+    assert_eq!(sidecar.await.unwrap().0, 0);
+    stop_plane.cancel();
+    assert_eq!(plane.await.unwrap().0, 0);
 }

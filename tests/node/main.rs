@@ -2,6 +2,8 @@
 
 mod cluster;
 mod controllers;
+mod health;
 mod pods;
+mod probes;
 mod programs;
 mod traffic;

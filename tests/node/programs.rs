@@ -9,6 +9,8 @@ use labctl::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::health;
+
 /// Finds a test program.
 pub fn find(name: &str) -> Option<Program> {
     let program: Program = match name {
@@ -17,12 +19,14 @@ pub fn find(name: &str) -> Option<Program> {
         "copy" => |host, _| copy(host).boxed(),
         "env" => |host, arguments| ready(env(&*host, &arguments)),
         "exit" => |_, arguments| ready(ExitStatus(arguments[0].parse().unwrap())),
+        "grpc" => |host, _| health::grpc(host).boxed(),
         "panic" => |_, arguments| async move { panic!("{}", arguments[0]) }.boxed(),
         "pause" => |host, _| pause(host).boxed(),
         "print" => |host, arguments| ready(print(&*host, &arguments)),
         "redirect" => |host, _| ready(redirect(&*host)),
         "serve" => |host, arguments| async move { serve(host, &arguments).await }.boxed(),
         "stubborn" => |_, _| std::future::pending().boxed(),
+        "tls" => |host, _| health::tls(host).boxed(),
         "write" => |host, arguments| ready(write(&*host, &arguments)),
         _ => return None,
     };

@@ -1,16 +1,21 @@
 //! HTTP through a pair of sidecars: bodies, trailers, upgrades, limits, back-pressure.
 
 use bytes::Bytes;
+use futures::{SinkExt as _, StreamExt as _};
 use http::Request;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
-use labctl::{mesh::mode::Mode, sidecar::config::Protocol};
+use labctl::{
+    mesh::mode::Mode,
+    sidecar::{access_log::Transport, config::Protocol},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::mpsc,
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     app,
@@ -161,6 +166,42 @@ async fn upgrades_pass_and_bytes_follow() {
     drop(stream);
     let entry = world.client().logged(|entry| entry.status == Some(101)).await;
     assert_eq!((entry.bytes_received, entry.bytes_sent), (6, 6));
+}
+
+#[tokio::test]
+async fn websockets_pass_message_by_message() {
+    let world = World::meshed(Protocol::Http).await;
+    let listener = world.net.app(APP).await;
+    let application = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).await.unwrap();
+            }
+        }
+    });
+    let url = format!("ws://{HOST}/chat");
+    let (mut socket, _) = tokio_tungstenite::client_async(url, dial(&world).await).await.unwrap();
+    // Lengths of one byte, of two, of eight: every way in which WebSocket writes a length.
+    for length in [5, 60_000, 300_000] {
+        let text = Message::text("x".repeat(length));
+        socket.send(text.clone()).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), text);
+        let binary = Message::binary(payload(length));
+        socket.send(binary.clone()).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), binary);
+    }
+    socket.send(Message::Ping(payload(9))).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong(payload(9)));
+    // Closing is a question and an answer, then both sides end.
+    socket.close(None).await.unwrap();
+    while let Some(message) = socket.next().await {
+        assert!(message.unwrap().is_close());
+    }
+    application.await.unwrap();
+    drop(socket);
+    assert_eq!(world.server().logged(|entry| entry.status == Some(101)).await.transport, Transport::Mtls);
 }
 
 #[tokio::test]

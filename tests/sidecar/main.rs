@@ -6,6 +6,7 @@ mod client;
 mod clients;
 mod http;
 mod net;
+mod nonsense;
 mod pki;
 mod process;
 mod renewal;

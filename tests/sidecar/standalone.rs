@@ -1,17 +1,23 @@
 //! `labctl sidecar --config FILE`: two real processes on loopback, and the system's own curl.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, process::Stdio};
 
+use http::Request;
+use http_body_util::Full;
 use labctl::sidecar::access_log::{AccessLog, Transport};
-use tokio::{net::TcpStream, process::Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::TcpStream,
+    process::Command,
+};
 
 use crate::{
     app,
-    client::{ask, get},
+    client::{ask, collect, get, http1},
     net::Net,
     pki::Authority,
     process::{Process, command, configuration, write_identity},
-    world::{APP, CLIENT_ID, SERVER_ID},
+    world::{APP, CLIENT_ID, HOST, SERVER_ID},
 };
 
 /// A client sidecar, a server sidecar and an application.
@@ -78,6 +84,69 @@ async fn curl_goes_through_two_processes() {
         curl(&["-k", "--cert", &cert, "--key", &key, &format!("https://{server}/headers")]).await.unwrap();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("x-forwarded-client-cert: "), "{text}");
+}
+
+#[tokio::test]
+async fn all_four_programs_are_processes() {
+    let mut httpbin = labctl(&["workload", "httpbin", "--host", "127.0.0.1", "--port", "0"]);
+    let mut httpbin = httpbin.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(httpbin.stderr.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let application = line.strip_prefix("httpbin: listening on http://").unwrap();
+    let authority = Authority::new();
+    let server = format!(
+        "inbound: [{{listen: '127.0.0.1:0', application: '{application}', mode: STRICT, protocol: http}}]\nworkers: 1\n"
+    );
+    let server = Process::start(&authority, SERVER_ID, &server, 1).await;
+    let client = Process::start(&authority, CLIENT_ID, &outbound(server.address("inbound"), SERVER_ID), 1).await;
+    let url = format!("http://{}/headers", client.address("outbound"));
+    let output = labctl(&["workload", "curl", "-sS", "-w", "%{http_code}", &url]).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.ends_with("200") && text.contains(&format!("By={SERVER_ID};Hash=")), "{text}");
+    let url = format!("http://{}/headers", server.address("inbound"));
+    let output = labctl(&["workload", "curl", "-sS", &url]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(56), "a naked client is reset");
+}
+
+fn labctl(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labctl"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_connections_share_two_processes() {
+    const CONNECTIONS: usize = 64;
+    const REQUESTS: usize = 50;
+    let mut pair = Pair::new("STRICT").await;
+    let address = pair.client.address("outbound");
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..CONNECTIONS {
+        clients.spawn(async move {
+            let mut kept = http1(TcpStream::connect(address).await.unwrap()).await;
+            for turn in 0..REQUESTS {
+                let body = format!("{number}/{turn} ").repeat(50);
+                let request = Request::post("/echo").header("host", HOST).body(Full::from(body.clone())).unwrap();
+                kept.ready().await.unwrap();
+                let answer = collect(kept.send_request(request).await.unwrap()).await.unwrap();
+                assert_eq!((answer.status.as_u16(), answer.text), (200, body));
+            }
+        });
+    }
+    let logged = async {
+        for _ in 0..CONNECTIONS * REQUESTS {
+            let line = pair.server.stdout.next_line().await.unwrap().unwrap();
+            let entry: AccessLog = serde_json::from_str(&line).unwrap();
+            assert_eq!((entry.transport, entry.status), (Transport::Mtls, Some(200)));
+        }
+    };
+    tokio::join!(clients.join_all(), logged);
+    let telemetry = TcpStream::connect(pair.server.address("telemetry")).await.unwrap();
+    let metrics = ask(telemetry, get("/stats/prometheus")).await.unwrap().text;
+    let counted = metrics.lines().filter(|line| line.starts_with("istio_requests_total{"));
+    let counted: usize = counted.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+    assert_eq!(counted, CONNECTIONS * REQUESTS, "{metrics}");
+    assert!(pair.server.stop().await.success() && pair.client.stop().await.success());
 }
 
 #[tokio::test]

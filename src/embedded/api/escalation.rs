@@ -60,7 +60,7 @@ impl Server {
     fn check_rules(&self, call: &Call, namespace: &str, name: &str, rules: &Value) -> Result<(), Status> {
         let mut lacking = String::new();
         for rule in rules.as_array().into_iter().flatten().filter(|rule| !self.holds(&call.user, namespace, rule)) {
-            _ = write!(lacking, "\n{rule}");
+            _ = write!(lacking, "\n{{{}}}", compact(rule));
         }
         if lacking.is_empty() {
             return Ok(());
@@ -95,4 +95,20 @@ impl Server {
             })
         })
     }
+}
+
+/// A rule as Kubernetes' messages show it.
+fn compact(rule: &Value) -> String {
+    let fields = [
+        ("APIGroups", "apiGroups"),
+        ("Resources", "resources"),
+        ("NonResourceURLs", "nonResourceURLs"),
+        ("ResourceNames", "resourceNames"),
+        ("Verbs", "verbs"),
+    ];
+    let shown = fields.iter().filter_map(|(shown, field)| {
+        let values: Vec<&str> = texts(&rule[*field]).collect();
+        (!values.is_empty()).then(|| format!("{shown}:{values:?}"))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }

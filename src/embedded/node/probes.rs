@@ -5,6 +5,8 @@
 //! kubelet would notice up to a period later. Failures count against `failureThreshold` at most once a period.
 
 mod check;
+mod grpc;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 

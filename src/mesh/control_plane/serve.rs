@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// A short rest after a connection that could not be accepted: if the machine is out of file descriptors, accepting
+/// again at once would spin.
+const REST: Duration = Duration::from_millis(50);
 /// How long a client may take for its handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,17 +47,17 @@ pub async fn listen(host: &Arc<dyn Host>, port: u16) -> io::Result<Listener> {
 }
 
 /// Serves `router` on `listener`, over TLS if there is a configuration for it; never ends by itself.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(listener: Listener, tls: Option<Arc<ServerConfig>>, router: Router) -> io::Result<()> {
+pub async fn serve(listener: Listener, tls: Option<Arc<ServerConfig>>, router: Router) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                let Accepted { stream, .. } = accepted?;
-                connections.spawn(connection(stream, tls.clone(), router.clone()));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok(Accepted { stream, .. }) => {
+                    connections.spawn(connection(stream, tls.clone(), router.clone()));
+                }
+                // A client that went away at once must not end the mesh's control plane.
+                Err(_) => tokio::time::sleep(REST).await,
+            },
             Some(_) = connections.join_next() => {}
         }
     }
