@@ -61,6 +61,21 @@ fn refuse(case: &Path) {
     insta::assert_snapshot!(name, text);
 }
 
+/// minijinja counts instructions; this one needs few and would take 128 GiB.
+#[test]
+fn a_template_that_doubles_a_text_is_given_up() {
+    let folder = folder();
+    let template = "{% set ns = namespace(text='aaaaaaaa') %}\n\
+        {% for i in range(34) %}{% set ns.text = ns.text ~ ns.text %}{% endfor %}{{ ns.text }}";
+    fs::write(folder.path().join("templates/namespace.yaml"), template).unwrap();
+    let output = labctl(&["show", folder.path().to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("the template `namespace.yaml` is refused"), "{stderr}");
+    let bounds = ["it takes more than 512 MiB of memory", "it takes more than 10 seconds"];
+    assert!(bounds.iter().any(|bound| stderr.contains(bound)), "{stderr}");
+}
+
 /// A sound lab of one step in a folder of its own, to which tests do harm.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
