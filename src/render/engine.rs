@@ -22,6 +22,8 @@ pub(super) fn environment<'source>() -> Environment<'source> {
     environment.set_debug(true);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
+    // Nearly every template has a variable of this name; forgotten, it must be undefined and not a function.
+    environment.remove_global("namespace");
     environment.add_filter("quote", quote);
     environment.add_filter("yaml", yaml);
     environment
