@@ -61,7 +61,7 @@ fn without_a_reset(name: &str, lab: impl Fn(&Home, String) -> String, more: &str
     let cell = cell(&report, "close", "sleep.legacy", "httpbin.foo");
     assert_eq!(cell["outcome"], "error", "{cell:#}");
     let text = |field: &str| cell[field].as_str().unwrap_or_default().to_owned();
-    (text("seen"), text("reason"))
+    (text("seen"), text("why"))
 }
 
 #[test]
