@@ -1,5 +1,6 @@
 //! minijinja templates to Kubernetes objects. Knows nothing of a lab's steps.
 
+mod bounded;
 mod engine;
 mod error;
 pub mod manifest;

@@ -61,6 +61,33 @@ fn refuse(case: &Path) {
     insta::assert_snapshot!(name, text);
 }
 
+/// minijinja counts instructions; this one needs few and would take 128 GiB.
+#[test]
+fn a_template_that_doubles_a_text_is_given_up() {
+    let folder = folder();
+    let doubling = "{% set text = text ~ text %}\n".repeat(34);
+    let template = format!("{{% set text = name ~ 'aaaaaaaa' %}}\n{doubling}{{{{ text }}}}");
+    fs::write(folder.path().join("templates/namespace.yaml"), template).unwrap();
+    let output = labctl(&["show", folder.path().to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("the template `namespace.yaml` is refused"), "{stderr}");
+    let bounds = ["it takes more than 512 MiB of memory", "it takes more than 10 seconds"];
+    assert!(bounds.iter().any(|bound| stderr.contains(bound)), "{stderr}");
+}
+
+/// `namespace` is a function of minijinja, too.
+#[test]
+fn a_namespace_that_is_forgotten_is_undefined() {
+    let folder = folder();
+    let template = "apiVersion: v1\nkind: Namespace\nmetadata: {name: {{ name }}{{ namespace }}}\n";
+    fs::write(folder.path().join("templates/namespace.yaml"), template).unwrap();
+    let output = labctl(&["show", folder.path().to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("`namespace` is not defined"), "{stderr}");
+}
+
 /// A sound lab of one step in a folder of its own, to which tests do harm.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

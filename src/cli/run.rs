@@ -36,6 +36,10 @@ Exit codes:
   2  usage error                6  the lab is not sound
                               130  interrupted (after cleaning up)";
 
+/// What the system says when the process may open no more files and connections.
+const TOO_MANY_FILES: &str = "Too many open files";
+const FILES_HINT: &str = "allow more open files with `ulimit -n 1024`, and try again";
+
 /// Where a lab runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum On {
@@ -150,7 +154,8 @@ fn conclude(report: &RunReport) -> Result<(), CliError> {
     let mut error = match (report.first_problem(), report.run.verdict) {
         (Some(problem), _) => {
             let error = CliError::new(code, problem.message.clone());
-            problem.hint.iter().fold(error, CliError::hint)
+            let files = problem.message.contains(TOO_MANY_FILES).then(|| FILES_HINT.to_owned());
+            problem.hint.iter().cloned().chain(files).fold(error, CliError::hint)
         }
         (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),
         (None, _) if !report.leftovers.is_empty() => CliError::new(code, "not everything could be cleaned up"),

@@ -35,6 +35,11 @@ fn note(problems: &Collector, text: Span, error: &RenderError) {
             (Some(at), format!("the parameter `{name}` is not defined"), hint)
         }
         RenderError::Template { at, message } => (Some(at), message.clone(), RAW.to_owned()),
+        RenderError::Refused { reason, .. } => (
+            None,
+            format!("this text is refused: {reason}"),
+            "a lab's texts show parameters, and do little more".to_owned(),
+        ),
         other => (None, other.to_string(), RAW.to_owned()),
     };
     let at = at.map_or(text, |at| in_file(&problems.source().text, text, at));

@@ -5,7 +5,7 @@ use std::{error::Error as _, sync::Arc};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 use serde_json::{Map, Value};
 
-use crate::render::{Excerpt, RenderError, error::offset_of_line};
+use crate::render::{Excerpt, RenderError, bounded::bounded, error::offset_of_line};
 
 /// Instructions that one template may execute; a large manifest takes some thousands.
 const FUEL: u64 = 2_000_000;
@@ -22,6 +22,8 @@ pub(super) fn environment<'source>() -> Environment<'source> {
     environment.set_debug(true);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
+    // Nearly every template has a variable of this name; forgotten, it must be undefined and not a function.
+    environment.remove_global("namespace");
     environment.add_filter("quote", quote);
     environment.add_filter("yaml", yaml);
     environment
@@ -47,9 +49,14 @@ pub fn version() -> Value {
 /// # Errors
 /// `Undefined` or `Template`, with the place in `text`.
 pub fn fill(file: &str, text: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {
-    let environment = environment();
-    let rendered = environment.render_named_str(file, text, Serde(scope));
-    rendered.map_err(|error| explain(&error, scope, &|_| Some((file.to_owned(), text.into()))))
+    if !["{{", "{%", "{#"].iter().any(|opening| text.contains(opening)) {
+        return Ok(text.to_owned());
+    }
+    let (own, text, scope) = (file.to_owned(), text.to_owned(), scope.clone());
+    bounded(file, move || {
+        let rendered = environment().render_named_str(&own, &text, Serde(&scope));
+        rendered.map_err(|error| explain(&error, &scope, &|_| Some((own.clone(), text.as_str().into()))))
+    })
 }
 
 /// Finds a template's file and text by the name that minijinja has for it.

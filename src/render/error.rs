@@ -83,7 +83,7 @@ pub enum RenderError {
         /// The name.
         name: String,
         /// Why.
-        reason: &'static str,
+        reason: String,
     },
     /// The template itself is wrong.
     #[error("{at}: {message}")]

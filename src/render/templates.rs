@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::render::{
     RenderError,
+    bounded::bounded,
     engine::{environment, explain},
     manifest,
     object::Object,
@@ -21,6 +22,8 @@ use crate::render::{
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// The largest template, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
+/// The largest text that a template may render to.
+const MAX_RENDERED: usize = 4 << 20;
 
 /// A set of templates.
 #[derive(Clone, Debug)]
@@ -96,6 +99,16 @@ impl Templates {
         if self.find(name)?.is_none() {
             return Err(RenderError::NotFound { name: name.to_owned(), known: self.names() });
         }
+        let (templates, own, scope) = (self.clone(), name.to_owned(), scope.clone());
+        let text = bounded(name, move || templates.render(&own, &scope))?;
+        if text.len() > MAX_RENDERED {
+            let reason = "it renders to more than 4 MiB".to_owned();
+            return Err(RenderError::Refused { name: name.to_owned(), reason });
+        }
+        Ok(text)
+    }
+
+    fn render(&self, name: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {
         let mut environment = environment();
         let templates = self.clone();
         environment.set_loader(move |name| match templates.find(name) {
@@ -146,7 +159,7 @@ struct Found {
 
 /// A template's name has only plain parts, so that it cannot lead out of its folder.
 fn check_name(name: &str) -> Result<(), RenderError> {
-    let refuse = |reason| Err(RenderError::Refused { name: name.to_owned(), reason });
+    let refuse = |reason: &str| Err(RenderError::Refused { name: name.to_owned(), reason: reason.to_owned() });
     let path = Path::new(name);
     if name.is_empty() || path.is_absolute() || name.starts_with(['/', '\\']) {
         return refuse("write its path below `templates/`");
@@ -165,7 +178,7 @@ fn from_bundle(dir: &'static Dir<'static>, shown: &Path, name: &str) -> Option<F
 
 fn from_folder(shown: &Path, root: &Path, name: &str) -> Result<Option<Found>, RenderError> {
     let file = shown.join(name).display().to_string();
-    let refuse = |reason| Err(RenderError::Refused { name: name.to_owned(), reason });
+    let refuse = |reason: &str| Err(RenderError::Refused { name: name.to_owned(), reason: reason.to_owned() });
     let unreadable = |source| RenderError::Unreadable { file: file.clone(), source };
     let path = match root.join(name).canonicalize() {
         Ok(path) => path,

@@ -30,7 +30,11 @@ struct KubeconfigFile {
 impl KubeconfigFile {
     fn write(kubeconfig: &Kubeconfig) -> io::Result<Self> {
         let folder = std::env::temp_dir().join(format!("labctl-{}", uuid::Uuid::new_v4().simple()));
-        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        let create = fs::DirBuilder::new().mode(0o700).create(&folder);
+        create.map_err(|error| {
+            let parent = std::env::temp_dir();
+            io::Error::new(error.kind(), format!("cannot make a folder in {} ($TMPDIR): {error}", parent.display()))
+        })?;
         let file = Self { folder };
         let text = serde_yaml::to_string(kubeconfig).map_err(io::Error::other)?;
         let mut options = fs::OpenOptions::new();

@@ -73,6 +73,31 @@ fn an_image_that_is_not_there_ends_the_wait_at_once() {
 }
 
 #[test]
+fn a_program_that_crashes_is_explained_with_its_own_words() {
+    let home = Home::new();
+    let lab = with_pod(&home, concat!("localhost/labctl:", env!("CARGO_PKG_VERSION")));
+    home.template(&lab, "pod.yaml", &POD.replace("[sleep, infinity]", "[httpbin, --no-such-flag]"));
+    let (code, stdout, stderr) = parts(&home.run(&["run", &lab, "--deadline", "4s"]));
+    assert_eq!(code, 5, "{stdout}\n{stderr}");
+    for part in ["container main: CrashLoopBackOff: back-off", "| httpbin: unknown argument --no-such-flag"] {
+        assert!(stderr.contains(part), "{part}\n{stderr}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn too_few_open_files_are_said() {
+    let home = Home::new();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" run mtls-strict --deadline 5s", env!("CARGO_BIN_EXE_labctl")]);
+    let (code, _, stderr) = parts(&command.env("TMPDIR", home.path("tmp")).output().unwrap());
+    // A part of the cluster may be what fails first; it is then waited for until the deadline.
+    assert!([4, 5].contains(&code), "{stderr}");
+    assert!(stderr.contains("Too many open files"), "{stderr}");
+    assert!(stderr.contains("hint: allow more open files with `ulimit -n 1024`"), "{stderr}");
+}
+
+#[test]
 fn a_report_that_cannot_be_written_is_found_out_before_the_run() {
     let home = Home::new();
     let missing = home.path("missing/report.html");
@@ -89,6 +114,13 @@ fn a_report_that_cannot_be_written_is_found_out_before_the_run() {
     let (code, _, stderr) = parts(&home.run(&["run", "mtls-strict", "--report", &folder]));
     assert_eq!(code, 2);
     assert!(stderr.contains(": it is a directory\n"), "{stderr}");
+
+    let (code, _, stderr) = parts(&home.run(&["run", "mtls-strict", "--report", "html=x", "--report", "json=x"]));
+    assert_eq!(code, 2);
+    insta::assert_snapshot!(stderr, @r"
+    error: two reports would go to x
+    hint: give every --report a file of its own
+    ");
 }
 
 #[test]
@@ -131,4 +163,55 @@ fn a_cluster_that_is_not_there_is_named() {
     error: cannot reach a cluster: cannot read <FILE>: No such file or directory (os error 2)
     hint: without --on, --context and --kubeconfig labctl starts a cluster of its own
     ");
+}
+
+/// Runs a lab that passes, with a stream that takes nothing.
+#[cfg(target_os = "linux")]
+fn with_full(arguments: &[&str], stdout: bool) -> std::process::Output {
+    let home = Home::new();
+    let lab = home.lab("look", &two_namespaces("look", A_STEP_THAT_PASSES));
+    let arguments: Vec<&str> =
+        arguments.iter().map(|argument| if *argument == "LAB" { &*lab } else { argument }).collect();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = home.command(&arguments);
+    let output = if stdout { command.stdout(full).output() } else { command.stderr(full).output() }.unwrap();
+    assert!(home.leftovers().is_empty());
+    output
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_shown_is_an_error() {
+    for format in ["table", "json"] {
+        let (code, _, stderr) = parts(&with_full(&["run", "LAB", "-o", format], true));
+        assert_eq!(code, 4, "{format}: {stderr}");
+        assert!(
+            stderr.ends_with(
+                "cleaning up\nerror: cannot write to standard output: No space left on device (os error 28)\n"
+            ),
+            "{stderr}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn words_that_nobody_can_read_change_nothing() {
+    let (code, stdout, _) = parts(&with_full(&["run", "LAB"], false));
+    assert_eq!(code, 0, "{stdout}");
+    assert_eq!(with_full(&["run", "no-such-lab"], false).status.code(), Some(2));
+}
+
+#[test]
+fn a_lab_that_cannot_be_kept_says_where_it_wanted_to_write() {
+    let home = Home::new();
+    let lab = home.lab("look", &two_namespaces("look", A_STEP_THAT_PASSES));
+    let missing = home.path("missing");
+    let output = home.command(&["run", &lab, "--keep"]).env("TMPDIR", &missing).output().unwrap();
+    let (code, _, stderr) = parts(&output);
+    assert_eq!(code, 4, "{stderr}");
+    let wanted =
+        format!("cannot keep the lab up: cannot make a folder in {} ($TMPDIR): No such file", missing.display());
+    assert!(stderr.contains(&wanted), "{stderr}");
+    assert!(!stderr.contains("not cleaned up"), "{stderr}");
 }

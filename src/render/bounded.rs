@@ -1,0 +1,64 @@
+//! A bound for what a template may take. minijinja counts instructions, and one instruction can double a text; so a
+//! template is rendered on a thread of its own, and given up when it takes too long or too much memory.
+
+use std::{
+    sync::{
+        OnceLock,
+        mpsc::{RecvTimeoutError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::render::RenderError;
+
+/// A manifest takes milliseconds; the rest is for machines that are very busy.
+const MAX_TIME: Duration = Duration::from_secs(10);
+/// What the whole process may grow by since the first template, so that many such templates take no more than one.
+const MAX_GROWTH: u64 = 512 << 20;
+/// The process before the first template.
+static BEFORE: OnceLock<Option<u64>> = OnceLock::new();
+/// How often a slow template is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Does `work` within bounds; `file` is what messages call the template.
+///
+/// A thread cannot be ended from outside. One that was given up goes on until the process ends, which is soon: a lab
+/// with such a template is not sound, and that is found out before anything is started.
+pub(super) fn bounded<T, W>(file: &str, work: W) -> Result<T, RenderError>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, RenderError> + Send + 'static,
+{
+    let (done, result) = sync_channel(1);
+    let refuse = |reason: &str| Err(RenderError::Refused { name: file.to_owned(), reason: reason.to_owned() });
+    let (start, before) = (Instant::now(), *BEFORE.get_or_init(resident));
+    // Nobody listens any more to a thread that was given up.
+    let spawned = thread::Builder::new().name("render".to_owned()).spawn(move || drop(done.send(work())));
+    if let Err(source) = spawned {
+        return Err(RenderError::Unreadable { file: file.to_owned(), source });
+    }
+    loop {
+        match result.recv_timeout(LOOK) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => return refuse("it makes the template engine panic"),
+            Err(RecvTimeoutError::Timeout) if start.elapsed() > MAX_TIME => {
+                return refuse("it takes more than 10 seconds; does it grow without end?");
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let grown = resident().zip(before).map(|(now, before)| now.saturating_sub(before));
+                if grown.is_some_and(|grown| grown > MAX_GROWTH) {
+                    return refuse("it takes more than 512 MiB of memory; does a text grow without end?");
+                }
+            }
+        }
+    }
+}
+
+/// The memory of this process in bytes, where the system tells it.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
