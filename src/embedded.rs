@@ -4,6 +4,7 @@ pub mod api;
 pub mod auth;
 pub mod controllers;
 pub(crate) mod events;
+pub mod files;
 pub mod front;
 pub(crate) mod informer;
 pub mod machinery;
@@ -17,6 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use self::{
     api::Server,
     auth::User,
+    files::TooFewFiles,
     front::{Front, FrontError},
     machinery::Machinery,
     node::{FindProgram, images::Images, network::Network},
@@ -33,6 +35,9 @@ pub struct Options {
 /// Why a cluster did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The machine allows too few open files.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// Its own clients could not be made.
     #[error("the embedded cluster's own credentials are of no use")]
     Client(#[from] kube::config::KubeconfigError),
@@ -54,8 +59,9 @@ pub struct Embedded {
 /// Starts a cluster. Its state is in memory only.
 ///
 /// # Errors
-/// If the machine has no port or no randomness to offer.
+/// If the machine has no port, no randomness or too few open files to offer.
 pub async fn start(options: Options) -> Result<Embedded, StartError> {
+    files::allow_enough()?;
     let server = Server::default();
     let front = Front::open(server.clone()).await?;
     let machinery = machinery::Options {

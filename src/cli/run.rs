@@ -36,8 +36,8 @@ Exit codes:
   2  usage error                6  the lab is not sound
                               130  interrupted (after cleaning up)";
 
-/// What the system says when the process may open no more files and connections.
-const TOO_MANY_FILES: &str = "Too many open files";
+/// What the system, or the embedded cluster before it starts, says where the process may open too few files.
+const TOO_FEW_FILES: [&str; 2] = ["Too many open files", "this process may open"];
 const FILES_HINT: &str = "allow more open files with `ulimit -n 1024`, and try again";
 
 /// Where a lab runs.
@@ -154,7 +154,7 @@ fn conclude(report: &RunReport) -> Result<(), CliError> {
     let mut error = match (report.first_problem(), report.run.verdict) {
         (Some(problem), _) => {
             let error = CliError::new(code, problem.message.clone());
-            let files = problem.message.contains(TOO_MANY_FILES).then(|| FILES_HINT.to_owned());
+            let files = TOO_FEW_FILES.iter().any(|text| problem.message.contains(text)).then(|| FILES_HINT.to_owned());
             problem.hint.iter().cloned().chain(files).fold(error, CliError::hint)
         }
         (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),

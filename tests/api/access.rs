@@ -67,7 +67,7 @@ async fn acting_as_somebody_else_takes_the_right_to() {
 
     let nobody = http::Request::get("/version").header("impersonate-group", "system:masters").body(Vec::new()).unwrap();
     let refusal = message(admin.request::<Value>(nobody).await);
-    insta::assert_snapshot!(refusal, @"");
+    insta::assert_snapshot!(refusal, @"Internal error occurred: requested impersonation of parts of a user without impersonating a user");
 }
 
 fn message(answer: Result<Value, kube::Error>) -> String {
