@@ -3,6 +3,7 @@
 mod error;
 mod explain;
 mod interrupt;
+mod kubernetes;
 pub mod labs;
 mod list;
 pub mod output;

@@ -1,14 +1,13 @@
 //! `labctl run`: a lab from a cluster's start to its end.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use clap::{Args, ValueEnum};
 
-use super::{CliError, interrupt, labs::LabArgs};
+use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs};
 use crate::{
     cluster::Target,
     lab::model::Lab,
@@ -57,12 +56,8 @@ pub struct RunArgs {
     /// Which cluster to use [default: embedded, or k8s with --context or --kubeconfig]
     #[arg(long, value_enum)]
     on: Option<On>,
-    /// The context of the kubeconfig to use
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-    /// The kubeconfig to use [default: $KUBECONFIG, then ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    kubernetes: KubernetesArgs,
     /// How the run is shown on standard output
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -107,7 +102,7 @@ impl RunArgs {
     }
 
     fn target(&self) -> Result<Target, CliError> {
-        let named = self.context.is_some() || self.kubeconfig.is_some();
+        let named = self.kubernetes.named();
         match self.on {
             Some(On::Embedded) if named => {
                 Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
@@ -115,9 +110,7 @@ impl RunArgs {
             }
             Some(On::Embedded) => Ok(Target::Embedded),
             None if !named => Ok(Target::Embedded),
-            Some(On::K8s) | None => {
-                Ok(Target::Kubernetes { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() })
-            }
+            Some(On::K8s) | None => Ok(self.kubernetes.target()),
         }
     }
 }
