@@ -2,6 +2,7 @@
 
 mod error;
 mod explain;
+mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
@@ -39,6 +40,9 @@ enum Command {
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Pack labctl as a container image, for clusters that have to get it from somewhere
+    #[command(after_help = image::EXAMPLES)]
+    Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
@@ -58,6 +62,7 @@ impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
             Self::Explain(arguments) => arguments.execute(),
+            Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
