@@ -7,6 +7,7 @@ pub mod apply;
 pub mod client;
 pub mod connect;
 pub mod delete;
+pub mod destination;
 pub mod diagnose;
 pub mod error;
 pub mod exec;
@@ -20,11 +21,13 @@ pub mod mesh_status;
 pub mod object;
 pub mod pods;
 pub mod ready;
+mod steady;
 pub mod wait;
 
 use std::sync::Mutex;
 
 pub use connect::{Connection, Target, connect};
+pub use destination::Destination;
 pub use error::ClusterError;
 use kinds::Kinds;
 pub use labels::RunId;

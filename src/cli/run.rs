@@ -70,9 +70,10 @@ pub struct RunArgs {
     /// Stay up after the last step, say how to reach the lab, and end with Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// How long the mesh, the setup and each step may take, as `45s` or `5m`
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    deadline: Duration,
+    /// How long the mesh, the setup and each step may take, as `45s` or `5m` [default: 30s, on a Kubernetes that is
+    /// there 2m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
 }
 
 impl RunArgs {
@@ -82,10 +83,12 @@ impl RunArgs {
     /// 2 for a usage error, 4 for trouble with the cluster, 5 after a deadline, 6 for a lab that is not sound,
     /// 130 if somebody interrupts.
     pub fn execute(self) -> Result<u8, CliError> {
-        let target = self.target()?;
+        self.check_usage()?;
         let lab = self.lab.load()?;
+        let target = self.target()?;
         let files = open(self.report)?;
-        let options = Options { target, deadline: self.deadline, keep: self.keep };
+        let deadline = self.deadline.unwrap_or_else(|| target.deadline());
+        let options = Options { target, deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let terminal = Arc::new(Mutex::new(Terminal::new(self.output, self.timings)));
@@ -101,16 +104,20 @@ impl RunArgs {
         written.map(|()| report.run.exit_code)
     }
 
+    fn check_usage(&self) -> Result<(), CliError> {
+        if self.on == Some(On::Embedded) && self.kubernetes.named() {
+            return Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
+                .hint("leave one of them out"));
+        }
+        Ok(())
+    }
+
+    /// The cluster to use, after the question whether it is meant.
     fn target(&self) -> Result<Target, CliError> {
-        let named = self.kubernetes.named();
         match self.on {
-            Some(On::Embedded) if named => {
-                Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
-                    .hint("leave one of them out"))
-            }
             Some(On::Embedded) => Ok(Target::Embedded),
-            None if !named => Ok(Target::Embedded),
-            Some(On::K8s) | None => Ok(self.kubernetes.target()),
+            None if !self.kubernetes.named() => Ok(Target::Embedded),
+            Some(On::K8s) | None => self.kubernetes.consented(),
         }
     }
 }
