@@ -24,7 +24,7 @@ use context::Context;
 use event::{Event, Events, Phase};
 use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
 
-/// How long cleaning up may take, however the run went.
+/// How long cleaning up may take at least, however the run went.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// The trust domain of a mesh that we install, and Istio's default.
 const TRUST_DOMAIN: &str = "cluster.local";
@@ -59,7 +59,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
         Ok(connection) => {
             let context = Context {
                 lab,
-                cluster: Cluster::new(connection.client(), id),
+                cluster: Cluster::new(connection.client(), id).of_lab(&lab.metadata.name),
                 events: events.clone(),
                 trust_domain: TRUST_DOMAIN.to_owned(),
                 deadline: options.deadline,
@@ -168,7 +168,9 @@ fn verdict(results: &[StepResult]) -> Verdict {
 /// Deletes what the run created. Answers what is left.
 async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
     let tell = events.clone();
-    let patience = Patience::telling(CLEANUP, move |text| tell.emit(Event::Waiting { text: text.to_owned() }));
+    let patience = Patience::telling(CLEANUP.max(context.deadline), move |text| {
+        tell.emit(Event::Waiting { text: text.to_owned() })
+    });
     let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
     let left = tokio::select! {
         left = cleaned => left,

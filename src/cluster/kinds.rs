@@ -29,6 +29,14 @@ impl Kind {
         }
     }
 
+    /// The objects of this kind in `namespace`, or in the whole cluster without one.
+    pub fn within(&self, client: kube::Client, namespace: Option<&str>) -> Api<DynamicObject> {
+        match namespace {
+            Some(_) if self.namespaced => self.api(client, namespace),
+            _ => self.everywhere(client),
+        }
+    }
+
     /// The objects of this kind in the whole cluster.
     pub fn everywhere(&self, client: kube::Client) -> Api<DynamicObject> {
         Api::all_with(client, &self.resource)
