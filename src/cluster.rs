@@ -23,6 +23,7 @@ pub mod owner;
 pub mod pods;
 pub mod ready;
 mod steady;
+pub mod survey;
 pub mod wait;
 
 use std::sync::Mutex;

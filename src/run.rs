@@ -3,6 +3,7 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod clash;
 pub mod context;
 pub mod event;
 pub mod keep;
@@ -63,6 +64,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
                 events: events.clone(),
                 trust_domain: TRUST_DOMAIN.to_owned(),
                 deadline: options.deadline,
+                target: options.target.clone(),
             };
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
@@ -136,7 +138,8 @@ async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
         let mesh = context.missing_mesh().await?;
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
         let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
-        context.cluster.check_clashes(&all).await?;
+        let free = context.cluster.check_clashes(&all).await;
+        free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
     });
     mesh.await?;

@@ -138,10 +138,10 @@ pub(super) fn held(object: &DynamicObject) -> Vec<String> {
 /// The conditions of a namespace that say why it is still there.
 ///
 /// Source: Kubernetes, `NamespaceConditionType`: each of them is `True` while something is in the way.
-fn blocking_conditions(object: &DynamicObject) -> Vec<String> {
+pub(super) fn blocking_conditions(object: &DynamicObject) -> impl Iterator<Item = String> {
     let conditions = object.data.pointer("/status/conditions").and_then(serde_json::Value::as_array);
     let of_deletion = conditions.into_iter().flatten().filter(|condition| {
         condition["status"] == "True" && condition["type"].as_str().is_some_and(|name| name.starts_with("Namespace"))
     });
-    of_deletion.filter_map(|condition| Some(condition["message"].as_str()?.to_owned())).collect()
+    of_deletion.filter_map(|condition| Some(condition["message"].as_str()?.to_owned()))
 }

@@ -75,7 +75,7 @@ impl ClusterError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Clash(clashes) => Some(way_out(clashes)),
+            Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {
@@ -124,10 +124,10 @@ fn clashes(clashes: &[Clash]) -> String {
     format!("already on the cluster, and not created by this run:{}", list.concat())
 }
 
-/// What to do about objects in the way, a line for each kind of owner.
-fn way_out(clashes: &[Clash]) -> String {
+/// What to do about objects in the way, a line for each owner. `target` are the arguments that name the cluster.
+pub fn way_out(clashes: &[Clash], target: &str) -> String {
     let owners: BTreeSet<&Owner> = clashes.iter().map(|clash| &clash.owner).collect();
-    let mut lines: Vec<String> = owners.iter().filter_map(|owner| remedy(owner)).collect();
+    let mut lines: Vec<String> = owners.iter().filter_map(|owner| remedy(owner, target)).collect();
     if owners.iter().any(|owner| matches!(owner, Owner::Somebody(_))) {
         let rest = "labctl only changes what it created itself: delete these objects, or use a cluster without them";
         lines.push(rest.to_owned());
@@ -135,10 +135,12 @@ fn way_out(clashes: &[Clash]) -> String {
     lines.join("\n")
 }
 
-fn remedy(owner: &Owner) -> Option<String> {
+fn remedy(owner: &Owner, target: &str) -> Option<String> {
     match owner {
-        Owner::Mesh => Some("`labctl mesh uninstall` removes that mesh".to_owned()),
-        Owner::Run { id, .. } => Some(format!("if that run is over, `labctl down --run {id}` removes what it left")),
+        Owner::Mesh => Some(format!("`labctl mesh uninstall{target}` removes that mesh")),
+        Owner::Run { id, .. } => {
+            Some(format!("if run {id} is over, `labctl down --run {id}{target}` removes what it left"))
+        }
         Owner::Somebody(_) => None,
     }
 }
