@@ -7,6 +7,7 @@ mod kubernetes;
 pub mod labs;
 mod list;
 pub mod output;
+mod question;
 mod run;
 mod show;
 mod sidecar;

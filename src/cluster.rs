@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod connect;
 pub mod delete;
+pub mod destination;
 pub mod diagnose;
 pub mod error;
 pub mod exec;
@@ -24,6 +25,7 @@ pub mod wait;
 use std::sync::Mutex;
 
 pub use connect::{Connection, Target, connect};
+pub use destination::Destination;
 pub use error::ClusterError;
 use kinds::Kinds;
 pub use labels::RunId;

@@ -82,8 +82,9 @@ impl RunArgs {
     /// 2 for a usage error, 4 for trouble with the cluster, 5 after a deadline, 6 for a lab that is not sound,
     /// 130 if somebody interrupts.
     pub fn execute(self) -> Result<u8, CliError> {
-        let target = self.target()?;
+        self.check_usage()?;
         let lab = self.lab.load()?;
+        let target = self.target()?;
         let files = open(self.report)?;
         let options = Options { target, deadline: self.deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
@@ -101,16 +102,20 @@ impl RunArgs {
         written.map(|()| report.run.exit_code)
     }
 
+    fn check_usage(&self) -> Result<(), CliError> {
+        if self.on == Some(On::Embedded) && self.kubernetes.named() {
+            return Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
+                .hint("leave one of them out"));
+        }
+        Ok(())
+    }
+
+    /// The cluster to use, after the question whether it is meant.
     fn target(&self) -> Result<Target, CliError> {
-        let named = self.kubernetes.named();
         match self.on {
-            Some(On::Embedded) if named => {
-                Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
-                    .hint("leave one of them out"))
-            }
             Some(On::Embedded) => Ok(Target::Embedded),
-            None if !named => Ok(Target::Embedded),
-            Some(On::K8s) | None => Ok(self.kubernetes.target()),
+            None if !self.kubernetes.named() => Ok(Target::Embedded),
+            Some(On::K8s) | None => self.kubernetes.consented(),
         }
     }
 }

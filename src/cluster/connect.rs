@@ -1,6 +1,6 @@
 //! Making a client for a cluster: the one place that knows which cluster it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
@@ -77,14 +77,19 @@ async fn start() -> Result<Connection, ClusterError> {
 }
 
 async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connection, ClusterError> {
+    let kubeconfig = read(file.map(PathBuf::as_path))?;
+    let client = client(kubeconfig.clone(), context).await?;
+    client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
+    Ok(Connection { client, kubeconfig, embedded: None })
+}
+
+/// Reads a kubeconfig; without a name the one that `$KUBECONFIG` names, or `~/.kube/config`.
+pub(super) fn read(file: Option<&Path>) -> Result<Kubeconfig, ClusterError> {
     let read = match file {
         Some(file) => Kubeconfig::read_from(file),
         None => Kubeconfig::read(),
     };
-    let kubeconfig = read.map_err(|error| ClusterError::Connect(unreadable(&error)))?;
-    let client = client(kubeconfig.clone(), context).await?;
-    client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
-    Ok(Connection { client, kubeconfig, embedded: None })
+    read.map_err(|error| ClusterError::Connect(unreadable(&error)))
 }
 
 async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube::Client, ClusterError> {
