@@ -20,6 +20,7 @@ pub mod mesh_status;
 pub mod object;
 pub mod pods;
 pub mod ready;
+mod steady;
 pub mod wait;
 
 use std::sync::Mutex;

@@ -70,9 +70,10 @@ pub struct RunArgs {
     /// Stay up after the last step, say how to reach the lab, and end with Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// How long the mesh, the setup and each step may take, as `45s` or `5m`
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    deadline: Duration,
+    /// How long the mesh, the setup and each step may take, as `45s` or `5m` [default: 30s, on a Kubernetes that is
+    /// there 2m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
 }
 
 impl RunArgs {
@@ -86,7 +87,8 @@ impl RunArgs {
         let lab = self.lab.load()?;
         let target = self.target()?;
         let files = open(self.report)?;
-        let options = Options { target, deadline: self.deadline, keep: self.keep };
+        let deadline = self.deadline.unwrap_or_else(|| target.deadline());
+        let options = Options { target, deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let terminal = Arc::new(Mutex::new(Terminal::new(self.output, self.timings)));

@@ -1,6 +1,6 @@
 //! What can go wrong between us and a cluster.
 
-use super::ObjectRef;
+use super::{ObjectRef, steady::silence};
 
 /// A cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,14 @@ pub enum ClusterError {
         /// What was still missing; may have several lines.
         why: String,
     },
+    /// The API server has not answered for so long that more waiting is of no use.
+    #[error("lost the connection to the cluster, trying to {doing}: {why}")]
+    Lost {
+        /// The attempt, as `apply Namespace foo`.
+        doing: String,
+        /// How long it has been silent, and the last failure.
+        why: String,
+    },
     /// The API server refused, or did not answer.
     #[error("cannot {doing}: {why}")]
     Request {
@@ -51,7 +59,10 @@ impl ClusterError {
     /// Makes a [`ClusterError::Request`] for what was tried.
     pub fn request(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
-        move |error| Self::Request { doing, why: told(&error), status: status(&error) }
+        move |error| match silence(&error) {
+            Some(silence) => Self::Lost { doing, why: silence.to_string() },
+            None => Self::Request { doing, why: told(&error), status: status(&error) },
+        }
     }
 
     /// The error of doing something to an object that is not there.
@@ -71,6 +82,7 @@ impl ClusterError {
             Self::Connect(_) => {
                 Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
             }
+            Self::Lost { .. } => Some("look whether it is there again with `kubectl get --raw /readyz`".into()),
             Self::Hopeless { .. } | Self::Request { .. } => None,
         }
     }
