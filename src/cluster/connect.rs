@@ -43,6 +43,14 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// The arguments that name this cluster on a command line, each with a space before it.
+    pub fn arguments(&self) -> String {
+        let Self::Kubernetes { kubeconfig, context } = self else { return String::new() };
+        let context = context.iter().map(|context| format!(" --context {context}"));
+        let kubeconfig = kubeconfig.iter().map(|file| format!(" --kubeconfig {}", file.display()));
+        context.chain(kubeconfig).collect()
+    }
+
     /// How long each part of a run may take on such a cluster, unless somebody says otherwise.
     pub fn deadline(&self) -> Duration {
         match self {

@@ -1,13 +1,15 @@
 //! What can go wrong between us and a cluster.
 
-use super::{ObjectRef, steady::silence};
+use std::collections::BTreeSet;
+
+use super::{Clash, Owner, steady::silence};
 
 /// A cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Objects of the same names are there and belong to somebody else.
     #[error("{}", clashes(.0))]
-    Clash(Vec<ObjectRef>),
+    Clash(Vec<Clash>),
     /// No cluster could be started or reached.
     #[error("cannot reach a cluster: {0}")]
     Connect(String),
@@ -73,10 +75,7 @@ impl ClusterError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Clash(_) => Some(
-                "labctl only changes what it created itself: delete these objects, or use a cluster without them"
-                    .into(),
-            ),
+            Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {
@@ -120,7 +119,28 @@ fn on_its_line(why: &str) -> String {
     if why.starts_with('\n') { why.to_owned() } else { format!(" {why}") }
 }
 
-fn clashes(objects: &[ObjectRef]) -> String {
-    let list: Vec<String> = objects.iter().map(|object| format!("\n  {object}")).collect();
+fn clashes(clashes: &[Clash]) -> String {
+    let list: Vec<String> = clashes.iter().map(|clash| format!("\n  {clash}")).collect();
     format!("already on the cluster, and not created by this run:{}", list.concat())
+}
+
+/// What to do about objects in the way, a line for each owner. `target` are the arguments that name the cluster.
+pub fn way_out(clashes: &[Clash], target: &str) -> String {
+    let owners: BTreeSet<&Owner> = clashes.iter().map(|clash| &clash.owner).collect();
+    let mut lines: Vec<String> = owners.iter().filter_map(|owner| remedy(owner, target)).collect();
+    if owners.iter().any(|owner| matches!(owner, Owner::Somebody(_))) {
+        let rest = "labctl only changes what it created itself: delete these objects, or use a cluster without them";
+        lines.push(rest.to_owned());
+    }
+    lines.join("\n")
+}
+
+fn remedy(owner: &Owner, target: &str) -> Option<String> {
+    match owner {
+        Owner::Mesh => Some(format!("`labctl mesh uninstall{target}` removes that mesh")),
+        Owner::Run { id, .. } => {
+            Some(format!("if run {id} is over, `labctl down --run {id}{target}` removes what it left"))
+        }
+        Owner::Somebody(_) => None,
+    }
 }
