@@ -15,7 +15,7 @@ pub(super) const INCLUDE_INBOUND: &str = "traffic.sidecar.istio.io/includeInboun
 pub(super) const EXCLUDE_OUTBOUND: &str = "traffic.sidecar.istio.io/excludeOutboundPorts";
 /// Outbound addresses that bypass the sidecar.
 pub(super) const EXCLUDE_RANGES: &str = "traffic.sidecar.istio.io/excludeOutboundIPRanges";
-/// Outbound addresses that go through the sidecar; only `*` is possible here.
+/// Outbound addresses that go through the sidecar (`*` by default).
 pub(super) const INCLUDE_RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
 
 /// Ports of the sidecar itself: metrics, readiness, telemetry.
@@ -35,14 +35,12 @@ pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) 
     let outbound = text(EXCLUDE_OUTBOUND, "");
     init::ports(EXCLUDE_OUTBOUND, &outbound)?;
     let through = text(INCLUDE_RANGES, "*");
-    if through != "*" {
-        return Err(FlagError::Value { flag: INCLUDE_RANGES, value: through, expected: "*" });
-    }
+    init::included_ranges(INCLUDE_RANGES, &through)?;
     let excluded = if excluded.is_empty() { OWN_PORTS.to_owned() } else { format!("{OWN_PORTS},{excluded}") };
     let uid = PROXY_UID.to_string();
     let args = [
-        "-p", "15001", "-z", "15006", "-u", &uid, "-m", "REDIRECT", "-i", "*", "-x", &ranges, "-b", &included, "-d",
-        &excluded, "-o", &outbound,
+        "-p", "15001", "-z", "15006", "-u", &uid, "-m", "REDIRECT", "-i", &through, "-x", &ranges, "-b", &included,
+        "-d", &excluded, "-o", &outbound,
     ];
     Ok(json!({
         "name": INIT_CONTAINER,

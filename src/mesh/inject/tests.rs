@@ -165,5 +165,5 @@ fn senseless_pods_are_refused() {
     insta::assert_snapshot!(annotated("excludeInboundPorts", "web"), @"annotation traffic.sidecar.istio.io/excludeInboundPorts web: not a list of ports");
     insta::assert_snapshot!(annotated("includeInboundPorts", "-1"), @"annotation traffic.sidecar.istio.io/includeInboundPorts -1: not a list of ports");
     insta::assert_snapshot!(annotated("excludeOutboundIPRanges", "10.0.0.0"), @"annotation traffic.sidecar.istio.io/excludeOutboundIPRanges 10.0.0.0: not a list of address ranges");
-    insta::assert_snapshot!(annotated("includeOutboundIPRanges", "10.0.0.0/8"), @"annotation traffic.sidecar.istio.io/includeOutboundIPRanges 10.0.0.0/8: not *");
+    insta::assert_snapshot!(annotated("includeOutboundIPRanges", "10.0.0.0/33"), @"annotation traffic.sidecar.istio.io/includeOutboundIPRanges 10.0.0.0/33: not a list of address ranges");
 }
