@@ -4,6 +4,7 @@
 //! its labels ([`labels`]) and stands in its [`Ledger`], so that it can be deleted again, and only that.
 
 pub mod apply;
+pub mod client;
 pub mod connect;
 pub mod delete;
 pub mod diagnose;

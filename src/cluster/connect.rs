@@ -91,7 +91,7 @@ async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube:
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let config = config.map_err(|error| ClusterError::Connect(chain(&error)))?;
-    kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))
+    super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))
 }
 
 /// Why a kubeconfig cannot be read, without the quotes of a Rust path.
