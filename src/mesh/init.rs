@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
     host::{ExitStatus, Host, IpRange, Output, Ports, Ranges, Redirect, redirect::rules::Family},
     host_println,
+    mesh::inject::INIT_CONTAINER,
 };
 
 /// The flags were not understood.
@@ -83,6 +85,16 @@ pub fn parse(arguments: &[String]) -> Result<Redirect, FlagError> {
     }
     redirect.exempt_gid = gid.unwrap_or(redirect.exempt_uid);
     Ok(redirect)
+}
+
+/// The flags of a pod's init container: its own, or those that Istio gave it. `None` if the pod has no such container.
+pub fn flags_of(pod: &Pod) -> Option<Vec<String>> {
+    /// What Istio's container runs, and a flag that has nothing to do with redirection.
+    const ELSEWHERE: [&str; 2] = ["istio-iptables", "--log_output_level"];
+    let containers = pod.spec.as_ref()?.init_containers.as_ref()?;
+    let container = containers.iter().find(|container| container.name == INIT_CONTAINER)?;
+    let words = container.args.iter().flatten().cloned();
+    Some(words.filter(|word| !ELSEWHERE.iter().any(|other| word.starts_with(other))).collect())
 }
 
 /// Parses a list of ports, such as `15090,15021`; an empty text is an empty list.
