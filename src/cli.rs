@@ -6,6 +6,7 @@ mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod mesh;
 pub mod output;
 mod question;
 mod run;
@@ -42,6 +43,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Install, look at or remove the mesh of a Kubernetes
+    #[command(after_help = mesh::EXAMPLES)]
+    Mesh(mesh::MeshArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -60,6 +64,7 @@ impl Command {
         match self {
             Self::Explain(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Mesh(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),

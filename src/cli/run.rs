@@ -171,7 +171,7 @@ fn conclude(report: &RunReport) -> Result<(), CliError> {
 }
 
 /// `45s`, `5m`, `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let positive = parsed.and_then(|parsed| Duration::try_from(parsed).ok()).filter(|it| !it.is_zero());
     positive.ok_or_else(|| "write it as `45s`, `5m` or `1m30s`".to_owned())
