@@ -7,6 +7,7 @@ mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod mesh;
 pub mod output;
 mod question;
 mod run;
@@ -46,6 +47,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Install, look at or remove the mesh of a Kubernetes
+    #[command(after_help = mesh::EXAMPLES)]
+    Mesh(mesh::MeshArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -65,6 +69,7 @@ impl Command {
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Mesh(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
