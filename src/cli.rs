@@ -3,6 +3,7 @@
 mod down;
 mod error;
 mod explain;
+mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
@@ -45,6 +46,9 @@ enum Command {
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Pack labctl as a container image, for clusters that have to get it from somewhere
+    #[command(after_help = image::EXAMPLES)]
+    Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Install, look at or remove the mesh of a Kubernetes
@@ -68,6 +72,7 @@ impl Command {
         match self {
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
