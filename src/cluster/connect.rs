@@ -105,7 +105,10 @@ async fn start() -> Result<Connection, ClusterError> {
 }
 
 async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connection, ClusterError> {
-    let kubeconfig = read(file.map(PathBuf::as_path))?;
+    let mut kubeconfig = read(file.map(PathBuf::as_path))?;
+    if context.is_some() {
+        kubeconfig.current_context.clone_from(&context);
+    }
     let client = client(kubeconfig.clone(), context).await?;
     client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
     Ok(Connection { client, kubeconfig, embedded: None })
