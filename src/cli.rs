@@ -1,5 +1,6 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod down;
 mod error;
 mod explain;
 mod interrupt;
@@ -7,6 +8,7 @@ mod kubernetes;
 pub mod labs;
 mod list;
 pub mod output;
+mod question;
 mod run;
 mod show;
 mod sidecar;
@@ -36,6 +38,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what runs left on a Kubernetes, and remove it
+    #[command(after_help = down::EXAMPLES)]
+    Down(down::DownArgs),
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
@@ -57,6 +62,7 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),

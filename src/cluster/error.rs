@@ -1,13 +1,15 @@
 //! What can go wrong between us and a cluster.
 
-use super::ObjectRef;
+use std::collections::BTreeSet;
+
+use super::{Clash, Owner, steady::silence};
 
 /// A cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Objects of the same names are there and belong to somebody else.
     #[error("{}", clashes(.0))]
-    Clash(Vec<ObjectRef>),
+    Clash(Vec<Clash>),
     /// No cluster could be started or reached.
     #[error("cannot reach a cluster: {0}")]
     Connect(String),
@@ -25,6 +27,14 @@ pub enum ClusterError {
         /// What was waited for.
         waiting_for: String,
         /// What was still missing; may have several lines.
+        why: String,
+    },
+    /// The API server has not answered for so long that more waiting is of no use.
+    #[error("lost the connection to the cluster, trying to {doing}: {why}")]
+    Lost {
+        /// The attempt, as `apply Namespace foo`.
+        doing: String,
+        /// How long it has been silent, and the last failure.
         why: String,
     },
     /// The API server refused, or did not answer.
@@ -51,7 +61,10 @@ impl ClusterError {
     /// Makes a [`ClusterError::Request`] for what was tried.
     pub fn request(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
-        move |error| Self::Request { doing, why: told(&error), status: status(&error) }
+        move |error| match silence(&error) {
+            Some(silence) => Self::Lost { doing, why: silence.to_string() },
+            None => Self::Request { doing, why: told(&error), status: status(&error) },
+        }
     }
 
     /// The error of doing something to an object that is not there.
@@ -62,15 +75,13 @@ impl ClusterError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Clash(_) => Some(
-                "labctl only changes what it created itself: delete these objects, or use a cluster without them"
-                    .into(),
-            ),
+            Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {
                 Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
             }
+            Self::Lost { .. } => Some("look whether it is there again with `kubectl get --raw /readyz`".into()),
             Self::Hopeless { .. } | Self::Request { .. } => None,
         }
     }
@@ -108,7 +119,28 @@ fn on_its_line(why: &str) -> String {
     if why.starts_with('\n') { why.to_owned() } else { format!(" {why}") }
 }
 
-fn clashes(objects: &[ObjectRef]) -> String {
-    let list: Vec<String> = objects.iter().map(|object| format!("\n  {object}")).collect();
+fn clashes(clashes: &[Clash]) -> String {
+    let list: Vec<String> = clashes.iter().map(|clash| format!("\n  {clash}")).collect();
     format!("already on the cluster, and not created by this run:{}", list.concat())
+}
+
+/// What to do about objects in the way, a line for each owner. `target` are the arguments that name the cluster.
+pub fn way_out(clashes: &[Clash], target: &str) -> String {
+    let owners: BTreeSet<&Owner> = clashes.iter().map(|clash| &clash.owner).collect();
+    let mut lines: Vec<String> = owners.iter().filter_map(|owner| remedy(owner, target)).collect();
+    if owners.iter().any(|owner| matches!(owner, Owner::Somebody(_))) {
+        let rest = "labctl only changes what it created itself: delete these objects, or use a cluster without them";
+        lines.push(rest.to_owned());
+    }
+    lines.join("\n")
+}
+
+fn remedy(owner: &Owner, target: &str) -> Option<String> {
+    match owner {
+        Owner::Mesh => Some(format!("`labctl mesh uninstall{target}` removes that mesh")),
+        Owner::Run { id, .. } => {
+            Some(format!("if run {id} is over, `labctl down --run {id}{target}` removes what it left"))
+        }
+        Owner::Somebody(_) => None,
+    }
 }
