@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod clean;
+pub mod client;
 pub mod connect;
 pub mod delete;
 pub mod destination;

@@ -127,7 +127,7 @@ async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube:
     config.connect_timeout = Some(CONNECT);
     // The steady client knows better what to try again, and for how long.
     config.default_retry = false;
-    let client = kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))?;
+    let client = super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))?;
     Ok(steady(client))
 }
 

@@ -21,6 +21,16 @@ impl Cluster {
     }
 }
 
+/// The pod of this name; without a namespace, in that of the client.
+///
+/// # Errors
+/// A failed request; also if there is no such pod.
+pub async fn named(client: kube::Client, namespace: Option<&str>, name: &str) -> Result<Pod, ClusterError> {
+    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    pods.get(name).await.map_err(ClusterError::request(format!("read Pod {namespace}/{name}")))
+}
+
 /// Whether the pod is ready and means to stay.
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
