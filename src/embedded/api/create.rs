@@ -10,10 +10,14 @@ use super::{
     call::Call,
     managed,
     metadata::{self, text},
+    path::Verb,
     resource::Rules,
     status::Status,
 };
-use crate::embedded::store::{Key, WriteError};
+use crate::embedded::{
+    objects::field_error::FieldError,
+    store::{Key, WriteError},
+};
 
 impl Server {
     /// Makes the object in the body.
@@ -58,8 +62,12 @@ impl Server {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, &name, &errors));
         }
         let key = Key::new(text(&object, "namespace"), &name);
-        if self.store().get(&call.resource.table, &key).is_some() {
-            return Err(Status::already_exists(call.resource.name(), &name));
+        if let Some(there) = self.store().get(&call.resource.table, &key) {
+            let mut status = Status::already_exists(call.resource.name(), &name);
+            if metadata::is_terminating(&there) {
+                status.message = format!("object is being deleted: {}", status.message);
+            }
+            return Err(status);
         }
         self.check_escalation(call, &object, None)?;
         writer.record(call, &mut object, None);
@@ -104,17 +112,22 @@ impl Server {
 impl Call {
     /// Whether the write is only tried.
     pub(super) fn is_dry_run(&self) -> Result<bool, Status> {
-        let mut asked = self.query.values("dryRun").filter(|value| !value.is_empty()).peekable();
-        let any = asked.peek().is_some();
-        match asked.find(|&value| value != "All") {
-            Some(other) => Err(Status::invalid(
-                "meta.k8s.io",
-                "CreateOptions",
-                "",
-                &[crate::embedded::objects::field_error::FieldError::not_supported("dryRun", other, ["All"])],
-            )),
-            None => Ok(any),
+        let asked = self.dry_run();
+        if asked.iter().all(|value| value == "All") {
+            return Ok(!asked.is_empty());
         }
+        let options = match self.verb {
+            Verb::Create => "CreateOptions",
+            Verb::Patch => "PatchOptions",
+            _ => "UpdateOptions",
+        };
+        let error = FieldError::not_supported("dryRun", asked, ["All"]);
+        Err(Status::invalid("meta.k8s.io", options, "", &[error]))
+    }
+
+    /// What the query says of trying only.
+    pub(super) fn dry_run(&self) -> Vec<String> {
+        self.query.values("dryRun").filter(|value| !value.is_empty()).map(str::to_owned).collect()
     }
 
     /// What the caller should know about the version it uses.

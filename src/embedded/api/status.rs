@@ -167,7 +167,14 @@ impl Status {
 
     /// None of the formats the caller accepts is spoken here.
     pub fn not_acceptable() -> Self {
-        let message = "only the following media types are accepted: application/json, application/yaml";
+        let message = "406: Not Acceptable";
+        Self { details: Some(json!({})), ..Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message) }
+    }
+
+    /// The format is spoken here, but not this form of objects.
+    pub fn no_such_form() -> Self {
+        let message = "only the following media types are accepted: application/json, application/yaml, \
+                       application/vnd.kubernetes.protobuf";
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
@@ -182,6 +189,13 @@ impl Status {
         let message =
             format!("the body of the request was in an unknown format - accepted media types include: {known}");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+    }
+
+    /// The body is in a format that this path does not know at all.
+    pub fn unknown_media_type() -> Self {
+        let message = "415: Unsupported Media Type";
+        let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self { details: Some(json!({})), ..Self::new(code, "UnsupportedMediaType", message) }
     }
 
     /// Something inside failed.

@@ -10,6 +10,7 @@ use super::{
     admission::Operation,
     body::{self, Body},
     call::Call,
+    kinds::keep,
     managed,
     metadata::{self, text},
     resource::Rules,
@@ -174,12 +175,16 @@ impl Call {
     /// Of a request to a subresource only that part counts; of one to the object, everything else.
     fn keep_other_parts(&self, wanted: Value, before: &Value) -> Value {
         match (self.target.subresource.as_deref(), &self.resource.rules) {
-            (Some("status"), _) => with_field(before, &wanted, "status"),
-            (Some("finalize"), _) => {
-                let mut object = before.clone();
-                object["spec"]["finalizers"] = wanted["spec"]["finalizers"].clone();
+            (Some("status"), Rules::Custom(_)) => with_field(before, &wanted, "status"),
+            (Some("status"), Rules::Builtin(builtin)) => {
+                let mut object = with_field(before, &wanted, "status");
+                object["metadata"] = wanted["metadata"].clone();
+                for field in builtin.kept_by_status {
+                    keep(&mut object["metadata"], &before["metadata"], field);
+                }
                 object
             }
+            (Some("finalize"), _) => with_field(&wanted, before, "status"),
             (_, Rules::Builtin(builtin)) => {
                 let mut object = wanted;
                 (builtin.prepare_update)(&mut object, before);
