@@ -55,7 +55,7 @@ async fn what_a_killed_run_left_is_found_and_removed() {
     assert!(stdout.starts_with("still there:\n\nrun "), "{stdout}");
     for part in [
         " of the lab look, began ",
-        "\n  Namespace foo and 4 objects in it\n",
+        "\n  Namespace foo and 5 objects in it\n",
         "\n  CustomResourceDefinition peerauthentications.security.istio.io\n",
         "\n  MutatingWebhookConfiguration labctl-mesh\n",
         "\n  ClusterRoleBinding labctl-mesh\n",
