@@ -9,6 +9,7 @@ pub mod event;
 pub mod keep;
 mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -138,6 +139,7 @@ async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
         let mesh = context.missing_mesh().await?;
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
         let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
+        context.check_rights(&all).await?;
         let free = context.cluster.check_clashes(&all).await;
         free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
