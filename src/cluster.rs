@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod clean;
+pub mod client;
 pub mod connect;
 pub mod delete;
 pub mod destination;
@@ -17,6 +18,7 @@ pub mod labels;
 pub mod ledger;
 pub mod logs;
 pub mod mark;
+pub mod mesh;
 pub mod mesh_status;
 pub mod object;
 pub mod owner;

@@ -123,7 +123,7 @@ impl Cluster {
     }
 
     /// Waits until the definitions among `objects` are served, and learns their kinds.
-    async fn establish(&self, objects: &[DynamicObject], patience: &Patience) -> Result<(), ClusterError> {
+    pub(super) async fn establish(&self, objects: &[DynamicObject], patience: &Patience) -> Result<(), ClusterError> {
         for object in objects.iter().filter(|object| is_definition(object)) {
             let name = object.name_any();
             let api: Api<CustomResourceDefinition> = Api::all(self.client());

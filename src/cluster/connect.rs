@@ -131,7 +131,7 @@ async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube:
     config.connect_timeout = Some(CONNECT);
     // The steady client knows better what to try again, and for how long.
     config.default_retry = false;
-    kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))
+    super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))
 }
 
 /// Why a kubeconfig cannot be read, without the quotes of a Rust path.

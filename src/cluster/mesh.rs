@@ -28,3 +28,8 @@ fn control_plane() -> ObjectRef {
 fn is_managed(labels: Option<&BTreeMap<String, String>>) -> bool {
     labels.and_then(|labels| labels.get(labels::MANAGED_BY)).is_some_and(|by| by == labels::MANAGER)
 }
+
+/// The run that created an object with these labels, if one did.
+fn run_of(labels: Option<&BTreeMap<String, String>>) -> Option<String> {
+    labels.filter(|labels| is_managed(Some(labels)))?.get(labels::RUN).cloned()
+}

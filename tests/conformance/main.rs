@@ -26,7 +26,17 @@ macro_rules! areas {
 }
 
 areas! {
+    access
+    apply
     create
+    defaults
+    discovery
+    patch
+    paths
+    strategic
+    tables
+    update
+    validation
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub enum MeshError {
     /// There is an Istio.
     #[error("this cluster has an Istio already ({0})")]
     Istio(ObjectRef),
+    /// Something came back, or did not go.
+    #[error("still there after the mesh was removed:{}", lines(.0.iter()))]
+    Left(Vec<ObjectRef>),
     /// The bundled manifests are broken.
     #[error(transparent)]
     Manifests(#[from] crate::mesh::install::InstallError),
@@ -63,6 +66,7 @@ impl MeshError {
             Self::OfARun(run) => {
                 Some(format!("end that run; what it left behind is removed with `labctl down --run {run}`"))
             }
+            Self::Left(_) => Some("does somebody else (GitOps?) apply the mesh's manifests?".to_owned()),
             Self::Manifests(_) => None,
         }
     }

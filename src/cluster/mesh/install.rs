@@ -1,27 +1,26 @@
 //! Installing our mesh, or bringing the one that is there up to date.
 
 use k8s_openapi::{
-    api::{admissionregistration::v1::MutatingWebhookConfiguration, apps::v1::Deployment},
+    api::admissionregistration::v1::MutatingWebhookConfiguration,
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
     core::DynamicObject,
-    runtime::watcher,
 };
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{MeshError, Presence, is_managed};
+use super::{MeshError, Presence, is_managed, run_of};
 use crate::{
     cluster::{
         Cluster, ClusterError, ObjectRef, Patience,
         apply::rank,
-        labels, ready,
+        labels,
         wait::{Progress, State, named, until},
     },
-    mesh::install::{CONTROL_PLANE, MANAGED_BY, ROOT_NAMESPACE},
+    mesh::install::{CONTROL_PLANE, ROOT_NAMESPACE},
 };
 
 /// What became of an object of the mesh.
@@ -92,10 +91,8 @@ impl Cluster {
         dry: bool,
         patience: &Patience,
     ) -> Result<Vec<Applied>, MeshError> {
-        match self.mesh().await? {
-            Presence::Istio(by) => return Err(MeshError::Istio(by)),
-            Presence::Labctl(installed) => installed.run.map_or(Ok(()), |run| Err(MeshError::OfARun(run)))?,
-            Presence::Absent => {}
+        if let Presence::Istio(by) = self.mesh().await? {
+            return Err(MeshError::Istio(by));
         }
         let mut planned = self.plan_mesh(manifests).await?;
         planned.sort_by_key(|planned| rank(&planned.object));
@@ -109,8 +106,8 @@ impl Cluster {
     /// Compares the mesh's manifests with what is there.
     ///
     /// # Errors
-    /// [`MeshError::Foreign`] or [`MeshError::Definition`] if somebody else's objects are in the way.
-    pub(super) async fn plan_mesh(&self, manifests: Vec<DynamicObject>) -> Result<Vec<Planned>, MeshError> {
+    /// [`MeshError::Foreign`], [`MeshError::OfARun`] or [`MeshError::Definition`] if others' objects are in the way.
+    async fn plan_mesh(&self, manifests: Vec<DynamicObject>) -> Result<Vec<Planned>, MeshError> {
         let mut planned = Vec::with_capacity(manifests.len());
         for object in manifests {
             let found = self.find(&ObjectRef::of(&object)).await?;
@@ -121,6 +118,10 @@ impl Cluster {
         if !clashes.is_empty() {
             return Err(MeshError::Foreign(clashes));
         }
+        let found = planned.iter().filter_map(|planned| planned.found.as_ref());
+        if let Some(run) = found.filter_map(|found| run_of(found.metadata.labels.as_ref())).next() {
+            return Err(MeshError::OfARun(run));
+        }
         planned.iter().filter(|planned| planned.is_kept()).try_for_each(check_versions)?;
         Ok(planned)
     }
@@ -128,10 +129,22 @@ impl Cluster {
     /// Those of the mesh's manifests that a run has to apply: all but the definitions that somebody else brought.
     ///
     /// # Errors
-    /// As [`Cluster::install_mesh`].
+    /// [`MeshError::Definition`] if one of these is of no use to our control plane, or a failed request.
     pub async fn own_mesh(&self, manifests: Vec<DynamicObject>) -> Result<Vec<DynamicObject>, MeshError> {
-        let planned = self.plan_mesh(manifests).await?.into_iter();
-        Ok(planned.filter(|planned| !planned.is_kept()).map(|planned| planned.object).collect())
+        let mut own = Vec::with_capacity(manifests.len());
+        for object in manifests {
+            if is_definition(&object) {
+                let planned = Planned { found: self.find(&ObjectRef::of(&object)).await?, object };
+                if planned.is_kept() {
+                    check_versions(&planned)?;
+                } else {
+                    own.push(planned.object);
+                }
+            } else {
+                own.push(object);
+            }
+        }
+        Ok(own)
     }
 
     async fn apply_planned(&self, planned: Planned, dry: bool, patience: &Patience) -> Result<Applied, MeshError> {
@@ -164,8 +177,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::Hopeless`] or [`ClusterError::Late`], with what its pods say.
     pub async fn until_mesh_ready(&self, patience: &Patience) -> Result<(), ClusterError> {
-        let ours = || watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
-        self.until_running(ROOT_NAMESPACE, ours, patience).await?;
+        self.until_up(ROOT_NAMESPACE, &format!("{}={}", labels::MANAGED_BY, labels::MANAGER), patience).await?;
         self.until_injecting(patience).await
     }
 

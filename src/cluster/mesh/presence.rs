@@ -8,9 +8,9 @@ use k8s_openapi::api::{
 use kube::{Api, ResourceExt, api::ListParams};
 use serde::Deserialize;
 
-use super::{MeshError, control_plane, is_managed};
+use super::{MeshError, control_plane, is_managed, run_of};
 use crate::{
-    cluster::{Cluster, ClusterError, ObjectRef, labels},
+    cluster::{Cluster, ClusterError, ObjectRef},
     mesh::install::{CONTROL_PLANE, ROOT_NAMESPACE},
 };
 
@@ -105,7 +105,7 @@ impl Cluster {
 }
 
 fn installed(deployment: &Deployment) -> Installed {
-    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let pod = deployment.spec.template.spec.as_ref();
     let container = pod.and_then(|pod| pod.containers.first());
     let variable = |container: &Container| {
         let variables = container.env.iter().flatten();
@@ -114,7 +114,7 @@ fn installed(deployment: &Deployment) -> Installed {
     Installed {
         image: container.and_then(|container| container.image.clone()).unwrap_or_default(),
         trust_domain: container.and_then(variable).unwrap_or_default(),
-        run: deployment.labels().get(labels::RUN).cloned(),
+        run: run_of(deployment.metadata.labels.as_ref()),
     }
 }
 
