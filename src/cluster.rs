@@ -24,6 +24,7 @@ pub mod object;
 pub mod owner;
 pub mod pods;
 pub mod ready;
+pub mod rights;
 mod steady;
 pub mod survey;
 pub mod wait;

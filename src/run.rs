@@ -9,6 +9,7 @@ pub mod event;
 pub mod keep;
 mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -135,9 +136,13 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
 /// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
 async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     let mesh = phase(&context.events, Phase::Mesh, async {
-        let mesh = context.missing_mesh().await?;
+        let mesh = context.missing_mesh().await;
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
-        let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
+        // Who may not even look for a mesh is told of everything else that is missing, too.
+        let manifests = mesh.as_ref().cloned().or_else(|_| context.mesh_manifests())?;
+        let all: Vec<_> = manifests.into_iter().chain(objects?).collect();
+        context.check_rights(&all).await?;
+        let mesh = mesh?;
         let free = context.cluster.check_clashes(&all).await;
         free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }

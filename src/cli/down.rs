@@ -174,6 +174,5 @@ impl DownArgs {
 
 fn failed(error: ClusterError) -> CliError {
     let code = if matches!(error, ClusterError::Late { .. }) { 5 } else { 4 };
-    let hints = error.hint();
-    hints.iter().flat_map(|hint| hint.lines()).fold(CliError::new(code, error.to_string()), CliError::hint)
+    CliError::new(code, error.to_string()).hints(&error.hint().unwrap_or_default())
 }
