@@ -19,7 +19,7 @@ const RESOURCES: &[(&str, &[&str])] = &[
     ),
     (
         "admissionregistration.k8s.io",
-        &["validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations"],
+        &["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
     ),
     ("apiregistration.k8s.io", &["apiservices"]),
     ("apps", &["controllerrevisions", "daemonsets", "statefulsets"]),
