@@ -93,7 +93,8 @@ impl Server {
         let definition = self.store().get(super::effects::DEFINITIONS, &Key::new("", &custom.definition));
         if definition.is_some_and(|definition| metadata::is_terminating(&definition)) {
             let message = "create not allowed while custom resource definition is terminating";
-            return Err(Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+            let status = Status::verb_not_supported(call.resource.name(), call.verb.as_str());
+            return Err(Status { message: message.to_owned(), ..status });
         }
         Ok(())
     }

@@ -102,7 +102,8 @@ impl Server {
         let subject = Subject { call, operation, object, before };
         let webhooks = self.webhooks(Stage::Validating, call);
         let wanted = webhooks.iter().filter_map(|webhook| Some((webhook, self.is_wanted(webhook, subject)?)));
-        let verdicts = wanted.map(|(webhook, equivalent)| self.verdict(webhook, Stage::Validating, subject, equivalent));
+        let verdicts =
+            wanted.map(|(webhook, equivalent)| self.verdict(webhook, Stage::Validating, subject, equivalent));
         for verdict in join_all(verdicts).await {
             warnings.extend(verdict?.warnings);
         }
@@ -160,9 +161,7 @@ impl Server {
             Ok(verdict) => Ok(verdict),
             Err(Refusal::Denied(status)) => Err(*status),
             Err(Refusal::Failed(_)) if webhook["failurePolicy"] == "Ignore" => Ok(Verdict::default()),
-            Err(Refusal::Failed(why)) => {
-                Err(Status::internal(&format!("failed calling webhook {name:?}: {why}")))
-            }
+            Err(Refusal::Failed(why)) => Err(Status::internal(&format!("failed calling webhook {name:?}: {why}"))),
         }
     }
 }

@@ -111,11 +111,9 @@ impl Server {
         let host = format!("{name}.{namespace}.svc");
         let path = with_timeout(&format!("/{}", text("path").trim_start_matches('/')), seconds);
         let url = format!("https://{host}:{port}{path}");
-        let found = found
-            .ok_or_else(|| CallError::Connection(url.clone(), format!("service {name:?} not found")))?;
-        let no_port = || {
-            CallError::Connection(url.clone(), format!("no service port {port} found for service {name:?}"))
-        };
+        let found = found.ok_or_else(|| CallError::Connection(url.clone(), format!("service {name:?} not found")))?;
+        let no_port =
+            || CallError::Connection(url.clone(), format!("no service port {port} found for service {name:?}"));
         let ports = found["spec"]["ports"].as_array().into_iter().flatten();
         if !ports.into_iter().any(|known| known["port"] == port) {
             return Err(no_port());
@@ -123,13 +121,7 @@ impl Server {
         let address: IpAddr =
             found["spec"]["clusterIP"].as_str().and_then(|text| text.parse().ok()).ok_or_else(no_port)?;
         let port = u16::try_from(port).map_err(|_| no_port())?;
-        Ok(Place {
-            url,
-            host,
-            port,
-            path,
-            address: Some((address, port).into()),
-        })
+        Ok(Place { url, host, port, path, address: Some((address, port).into()) })
     }
 
     async fn dial(&self, place: &Place) -> io::Result<TcpStream> {

@@ -6,10 +6,7 @@ mod rules;
 use serde_json::{Value, json};
 
 use super::{FieldError, invalid, items, items_mut, required, set_default, unsupported};
-use crate::embedded::{
-    api::names::Names,
-    objects::{names, selector::LabelSelector},
-};
+use crate::embedded::objects::{names, selector::LabelSelector};
 
 /// The versions of the question that the server can ask.
 const REVIEWS: &[&str] = &["v1", "v1beta1"];
@@ -113,7 +110,7 @@ fn validate_reviews(versions: &Value, path: &str, causes: &mut Vec<FieldError>) 
         let path = format!("{path}[{index}]");
         if list[..index].contains(version) {
             causes.push(invalid(path, version, "duplicate version"));
-        } else if let Some(problem) = Names::Label1035.check(version.as_str().unwrap_or_default()) {
+        } else if let Some(problem) = names::dns_label_1035(version.as_str().unwrap_or_default()) {
             causes.push(FieldError::invalid(path, version.clone(), problem));
         }
     }
