@@ -3,11 +3,13 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod clash;
 pub mod context;
 pub mod event;
 pub mod keep;
 mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ use context::Context;
 use event::{Event, Events, Phase};
 use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
 
-/// How long cleaning up may take, however the run went.
+/// How long cleaning up may take at least, however the run went.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// The trust domain of a mesh that we install, and Istio's default.
 const TRUST_DOMAIN: &str = "cluster.local";
@@ -59,10 +61,11 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
         Ok(connection) => {
             let context = Context {
                 lab,
-                cluster: Cluster::new(connection.client(), id),
+                cluster: Cluster::new(connection.client(), id).of_lab(&lab.metadata.name),
                 events: events.clone(),
                 trust_domain: TRUST_DOMAIN.to_owned(),
                 deadline: options.deadline,
+                target: options.target.clone(),
             };
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
@@ -133,10 +136,15 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
 /// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
 async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     let mesh = phase(&context.events, Phase::Mesh, async {
-        let mesh = context.missing_mesh().await?;
+        let mesh = context.missing_mesh().await;
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
-        let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
-        context.cluster.check_clashes(&all).await?;
+        // Who may not even look for a mesh is told of everything else that is missing, too.
+        let manifests = mesh.as_ref().cloned().or_else(|_| context.mesh_manifests())?;
+        let all: Vec<_> = manifests.into_iter().chain(objects?).collect();
+        context.check_rights(&all).await?;
+        let mesh = mesh?;
+        let free = context.cluster.check_clashes(&all).await;
+        free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
     });
     mesh.await?;
@@ -168,7 +176,9 @@ fn verdict(results: &[StepResult]) -> Verdict {
 /// Deletes what the run created. Answers what is left.
 async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
     let tell = events.clone();
-    let patience = Patience::telling(CLEANUP, move |text| tell.emit(Event::Waiting { text: text.to_owned() }));
+    let patience = Patience::telling(CLEANUP.max(context.deadline), move |text| {
+        tell.emit(Event::Waiting { text: text.to_owned() })
+    });
     let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
     let left = tokio::select! {
         left = cleaned => left,

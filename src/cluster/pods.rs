@@ -38,6 +38,11 @@ pub fn is_ready(pod: &Pod) -> bool {
         && conditions.filter(|condition| condition.type_ == "Ready").any(|condition| condition.status == "True")
 }
 
+/// Whether the pod has done what it was there for.
+pub fn is_over(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
+}
+
 /// Whether the pod runs and means to stay.
 pub fn is_running(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none()

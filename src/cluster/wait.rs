@@ -11,7 +11,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{ClusterError, error::told};
+use super::{ClusterError, error::told, steady::silence};
 
 /// How long to wait, and whom to tell what is still missing.
 #[derive(Clone)]
@@ -103,6 +103,10 @@ where
                 }
             }
             Some(Err(error)) => {
+                if let Some(silence) = failure(&error).and_then(silence) {
+                    let doing = format!("watch for {waiting_for}");
+                    return Err(ClusterError::Lost { doing, why: silence.to_string() });
+                }
                 missing = watch_failed(&error);
                 continue;
             }
@@ -142,6 +146,16 @@ fn take<K: Resource>(state: &mut State<K>, event: watcher::Event<K>) -> bool {
             state.remove(&key(&object));
             true
         }
+    }
+}
+
+/// The failed request behind a watch's error, if it was one.
+fn failure(error: &watcher::Error) -> Option<&kube::Error> {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => Some(error),
+        watcher::Error::NoResourceVersion | watcher::Error::WatchError(_) => None,
     }
 }
 

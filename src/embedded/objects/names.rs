@@ -2,6 +2,8 @@
 //!
 //! Each function answers what is wrong, in Kubernetes' words; `None` means that the text is fine.
 
+use super::field_error::FieldError;
+
 const DNS_LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and \
     end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
@@ -37,6 +39,13 @@ pub fn label_value(text: &str) -> Option<String> {
         return Some(too_long(63));
     }
     (!text.is_empty() && !is_name_part(text)).then(|| LABEL_VALUE.to_owned())
+}
+
+/// Checks a finalizer at `path`: Kubernetes' own ones have plain names, all others are qualified.
+pub fn finalizer(path: &str, name: &str) -> Option<FieldError> {
+    let known = matches!(name, "foregroundDeletion" | "kubernetes" | "orphan") || name.contains('/');
+    let detail = "name is neither a standard finalizer name nor is it fully qualified";
+    (!known).then(|| FieldError::invalid(path, name, detail))
 }
 
 /// Checks the key of a label or annotation: an optional DNS prefix and a name.
