@@ -207,3 +207,6 @@ fn contents(file: &Path) -> io::Result<Vec<u8>> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;
