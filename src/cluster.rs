@@ -10,6 +10,7 @@ pub mod connect;
 pub mod delete;
 pub mod destination;
 pub mod diagnose;
+mod ended;
 pub mod error;
 pub mod exec;
 pub mod images;
