@@ -4,11 +4,13 @@
 //! its labels ([`labels`]) and stands in its [`Ledger`], so that it can be deleted again, and only that.
 
 pub mod apply;
+pub mod clean;
 pub mod client;
 pub mod connect;
 pub mod delete;
 pub mod destination;
 pub mod diagnose;
+mod ended;
 pub mod error;
 pub mod exec;
 pub mod images;
@@ -17,11 +19,15 @@ pub mod labels;
 pub mod ledger;
 pub mod logs;
 pub mod mark;
+pub mod mesh;
 pub mod mesh_status;
 pub mod object;
+pub mod owner;
 pub mod pods;
 pub mod ready;
+pub mod rights;
 mod steady;
+pub mod survey;
 pub mod wait;
 
 use std::sync::Mutex;
@@ -33,12 +39,14 @@ use kinds::Kinds;
 pub use labels::RunId;
 use ledger::Ledger;
 pub use object::ObjectRef;
+pub use owner::{Clash, Owner};
 pub use wait::Patience;
 
 /// A cluster as one run sees it: the client, the run's id, and what the run has created so far.
 pub struct Cluster {
     client: kube::Client,
     run: RunId,
+    lab: Option<String>,
     kinds: Kinds,
     ledger: Mutex<Ledger>,
 }
@@ -46,7 +54,13 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster on which `run` has not created anything yet.
     pub fn new(client: kube::Client, run: RunId) -> Self {
-        Self { client, run, kinds: Kinds::default(), ledger: Mutex::default() }
+        Self { client, run, lab: None, kinds: Kinds::default(), ledger: Mutex::default() }
+    }
+
+    /// Notes on everything that the run creates which lab it is of.
+    #[must_use]
+    pub fn of_lab(self, name: impl Into<String>) -> Self {
+        Self { lab: Some(name.into()), ..self }
     }
 
     /// The client, for questions that this module has no verb for.

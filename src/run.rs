@@ -3,11 +3,13 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod clash;
 pub mod context;
 pub mod event;
 pub mod keep;
 mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ use context::Context;
 use event::{Event, Events, Phase};
 use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
 
-/// How long cleaning up may take, however the run went.
+/// How long cleaning up may take at least, however the run went.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// The trust domain of a mesh that we install, and Istio's default.
 const TRUST_DOMAIN: &str = "cluster.local";
@@ -53,16 +55,17 @@ pub struct Interrupt {
 pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Interrupt) -> Ended {
     let began = Instant::now();
     let id = RunId::random();
-    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), options.target.to_string())));
-    let (mut walked, leftovers) = match reach(&options.target, &events, interrupt).await {
-        Err(walked) => (walked, Vec::new()),
+    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
+    let (mut walked, leftovers, reached) = match reach(&options.target, &events, interrupt).await {
+        Err(walked) => (walked, Vec::new(), false),
         Ok(connection) => {
             let context = Context {
                 lab,
-                cluster: Cluster::new(connection.client(), id),
+                cluster: Cluster::new(connection.client(), id).of_lab(&lab.metadata.name),
                 events: events.clone(),
                 trust_domain: TRUST_DOMAIN.to_owned(),
                 deadline: options.deadline,
+                target: options.target.clone(),
             };
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
@@ -72,13 +75,14 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
             };
             let leftovers = clean(&context, &events, interrupt).await;
             connection.close().await;
-            (walked, leftovers)
+            (walked, leftovers, true)
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
         walked.verdict = Verdict::Problem;
     }
-    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, took: began.elapsed() };
+    let cleaned = reached && leftovers.is_empty();
+    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };
     events.emit(Event::Ended(ended.clone()));
     ended
 }
@@ -133,10 +137,15 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
 /// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
 async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     let mesh = phase(&context.events, Phase::Mesh, async {
-        let mesh = context.missing_mesh().await?;
+        let mesh = context.missing_mesh().await;
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
-        let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
-        context.cluster.check_clashes(&all).await?;
+        // Who may not even look for a mesh is told of everything else that is missing, too.
+        let manifests = mesh.as_ref().cloned().or_else(|_| context.mesh_manifests())?;
+        let all: Vec<_> = manifests.into_iter().chain(objects?).collect();
+        context.check_rights(&all).await?;
+        let mesh = mesh?;
+        let free = context.cluster.check_clashes(&all).await;
+        free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
     });
     mesh.await?;
@@ -168,7 +177,9 @@ fn verdict(results: &[StepResult]) -> Verdict {
 /// Deletes what the run created. Answers what is left.
 async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
     let tell = events.clone();
-    let patience = Patience::telling(CLEANUP, move |text| tell.emit(Event::Waiting { text: text.to_owned() }));
+    let patience = Patience::telling(CLEANUP.max(context.deadline), move |text| {
+        tell.emit(Event::Waiting { text: text.to_owned() })
+    });
     let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
     let left = tokio::select! {
         left = cleaned => left,

@@ -17,7 +17,12 @@ use crate::{
         file::{ReportFile, Wanted},
         terminal::Terminal,
     },
-    run::{Interrupt, Options, event::Events, result::Verdict, run},
+    run::{
+        Interrupt, Options,
+        event::Events,
+        result::{Leftover, Verdict},
+        run,
+    },
 };
 
 /// What follows the options in the help.
@@ -100,7 +105,7 @@ impl RunArgs {
         for file in files {
             written = written.and(file.write(&report).map_err(|error| CliError::new(4, error.to_string())));
         }
-        conclude(&report)?;
+        conclude(&report, &options.target)?;
         written.map(|()| report.run.exit_code)
     }
 
@@ -149,29 +154,44 @@ async fn show(lab: &Lab, options: &Options, terminal: &Arc<Mutex<Terminal>>) -> 
 }
 
 /// Says on standard error what ended the run early, and what is left of it.
-fn conclude(report: &RunReport) -> Result<(), CliError> {
+fn conclude(report: &RunReport, target: &Target) -> Result<(), CliError> {
     let code = report.run.exit_code;
     let mut error = match (report.first_problem(), report.run.verdict) {
         (Some(problem), _) => {
             let error = CliError::new(code, problem.message.clone());
             let files = TOO_FEW_FILES.iter().any(|text| problem.message.contains(text)).then(|| FILES_HINT.to_owned());
-            problem.hint.iter().cloned().chain(files).fold(error, CliError::hint)
+            let error = problem.hint.iter().fold(error, |error, hint| error.hints(hint));
+            files.into_iter().fold(error, CliError::hint)
         }
         (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),
         (None, _) if !report.leftovers.is_empty() => CliError::new(code, "not everything could be cleaned up"),
         (None, _) => return Ok(()),
     };
     if !report.leftovers.is_empty() {
-        let left: Vec<String> = report.leftovers.iter().map(|it| format!("\n  {}: {}", it.object, it.why)).collect();
-        error.message.push_str(&format!("\nnot cleaned up:{}", left.concat()));
+        error.message.push_str(&format!("\nnot cleaned up:{}", left(&report.leftovers)));
         let label = format!("{}={}", crate::cluster::labels::RUN, report.run.id);
         error = error.hint(format!("everything of this run has the label {label}"));
+        if let Target::Kubernetes { .. } = target {
+            let down = format!("labctl down --run {}{}", report.run.id, target.arguments());
+            error = error.hint(format!("`{down}` removes it when the cluster lets it go"));
+        }
     }
     Err(error)
 }
 
+/// What is left, with the reasons; one that several objects share is told once.
+fn left(leftovers: &[Leftover]) -> String {
+    let mut text = String::new();
+    for same in leftovers.chunk_by(|left, right| left.why == right.why) {
+        let objects: Vec<String> = same.iter().map(|left| format!("\n  {}", left.object)).collect();
+        text.push_str(&objects.concat());
+        text.push_str(&if same.len() > 1 { format!("\n    {}", same[0].why) } else { format!(": {}", same[0].why) });
+    }
+    text
+}
+
 /// `45s`, `5m`, `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let positive = parsed.and_then(|parsed| Duration::try_from(parsed).ok()).filter(|it| !it.is_zero());
     positive.ok_or_else(|| "write it as `45s`, `5m` or `1m30s`".to_owned())

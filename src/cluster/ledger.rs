@@ -56,6 +56,11 @@ impl Ledger {
         self.batches.iter().flatten().any(|entry| entry.object.kind == "Namespace" && entry.object.name == name)
     }
 
+    /// Whether the object stands here.
+    pub(super) fn knows(&self, object: &ObjectRef) -> bool {
+        self.batches.iter().flatten().any(|entry| entry.object == *object)
+    }
+
     fn find(&mut self, object: &ObjectRef) -> Option<&mut Entry> {
         self.batches.iter_mut().flatten().find(|entry| entry.object == *object)
     }

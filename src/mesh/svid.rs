@@ -15,8 +15,10 @@ use crate::sidecar::config::Svid;
 const RENEWAL_RATIO: f64 = 0.5;
 /// How far renewals scatter around that, so that sidecars which started together do not ask together.
 const RENEWAL_JITTER: f64 = 0.01;
-/// How soon a certificate is renewed at the earliest.
+/// How soon a certificate is renewed at the earliest, unless so little of its life is left that half of that is sooner.
 const SOONEST_RENEWAL: Duration = Duration::from_mins(1);
+/// How soon even then.
+const NEVER_SOONER: Duration = Duration::from_secs(1);
 /// How often a waiting renewal looks at the clock: a laptop that slept must not miss its time.
 const CLOCK_CHECK: Duration = Duration::from_mins(1);
 
@@ -105,7 +107,9 @@ impl Validity {
     pub fn renewal(&self, now: Timestamp, chance: f64) -> Timestamp {
         let life = self.not_after.duration_since(self.not_before).as_secs_f64().max(0.0);
         let share = RENEWAL_RATIO + RENEWAL_JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
-        (self.not_before + Duration::from_secs_f64(life * share)).max(now + SOONEST_RENEWAL)
+        let left = Duration::try_from(self.not_after.duration_since(now)).unwrap_or_default();
+        let soonest = (left / 2).clamp(NEVER_SOONER, SOONEST_RENEWAL);
+        (self.not_before + Duration::from_secs_f64(life * share)).max(now + soonest)
     }
 }
 

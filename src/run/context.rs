@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::event::{Event, Events};
 use crate::{
-    cluster::{Cluster, Patience},
+    cluster::{Cluster, Patience, Target},
     lab::model::Lab,
     probe::ask::Prober,
 };
@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub trust_domain: String,
     /// How long each part may wait.
     pub deadline: Duration,
+    /// Which cluster was asked for, as hints name it.
+    pub target: Target,
 }
 
 impl Context<'_> {

@@ -27,6 +27,14 @@ impl Context<'_> {
         if self.cluster.find(&control_plane).await?.is_some() {
             return Ok(Vec::new());
         }
+        self.mesh_manifests()
+    }
+
+    /// All of the mesh's manifests.
+    ///
+    /// # Errors
+    /// A bundled template is broken.
+    pub fn mesh_manifests(&self) -> Result<Vec<DynamicObject>, Problem> {
         let settings = Settings { trust_domain: self.trust_domain.clone(), ..Settings::default() };
         install::manifests(&settings).map_err(|error| Problem::new(error.to_string()))
     }

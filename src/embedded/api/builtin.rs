@@ -1,10 +1,10 @@
 //! The catalogue of built-in kinds.
 
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
-    authorization::v1::{SelfSubjectAccessReview, SubjectAccessReview},
+    authorization::v1::{LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview},
     coordination::v1::Lease,
     core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
     discovery::v1::EndpointSlice,
@@ -44,6 +44,8 @@ pub struct Builtin {
     pub create_on_update: bool,
     /// Whether a deletion answers with the object instead of a status.
     pub returns_deleted: bool,
+    /// What of the metadata a write to the status leaves alone.
+    pub kept_by_status: &'static [&'static str],
     /// Fills in what the author left out.
     pub default: fn(&mut Value),
     /// Removes from a new object what its author has no say in, and completes it.
@@ -68,6 +70,10 @@ pub const ALL_VERBS: &[Verb] = &[
     Verb::Watch,
 ];
 
+/// Namespaces are never deleted all at once.
+const NAMESPACE_VERBS: &[Verb] =
+    &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
+
 const BASE: Builtin = Builtin {
     group: "",
     version: "v1",
@@ -83,6 +89,7 @@ const BASE: Builtin = Builtin {
     generations: false,
     create_on_update: false,
     returns_deleted: false,
+    kept_by_status: &[],
     default: |_| {},
     prepare_create: |_| {},
     prepare_update: |_, _| {},
@@ -120,11 +127,14 @@ static BUILTINS: &[Builtin] = &[
         plural: "namespaces",
         short_names: &["ns"],
         subresources: &["finalize", "status"],
+        verbs: NAMESPACE_VERBS,
         names: Names::Label,
         model: Model::of::<Namespace>(),
         default: namespace::default,
         prepare_create: namespace::prepare_create,
         prepare_update: namespace::prepare_update,
+        validate: namespace::validate,
+        validate_update: |new, _| namespace::validate(new),
         ..CLUSTER
     },
     Builtin {
@@ -143,6 +153,7 @@ static BUILTINS: &[Builtin] = &[
         subresources: &["binding", "eviction", "exec", "log", "status"],
         generations: true,
         returns_deleted: true,
+        kept_by_status: &["ownerReferences"],
         model: Model::of::<Pod>(),
         default: pod::default,
         prepare_create: pod::prepare_create,
@@ -195,7 +206,19 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         generations: true,
         model: Model::of::<MutatingWebhookConfiguration>(),
-        default: webhook::default,
+        default: webhook::default_mutating,
+        validate: webhook::validate,
+        validate_update: |new, _| webhook::validate(new),
+        ..CLUSTER
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        categories: &["api-extensions"],
+        generations: true,
+        model: Model::of::<ValidatingWebhookConfiguration>(),
+        default: webhook::default_validating,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
         ..CLUSTER
@@ -221,6 +244,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "deployments",
         short_names: &["deploy"],
         subresources: &["scale", "status"],
+        kept_by_status: &["labels"],
         model: Model::of::<Deployment>(),
         default: deployment::default,
         prepare_create: deployment::prepare_create,
@@ -254,6 +278,21 @@ static BUILTINS: &[Builtin] = &[
         kind: "TokenReview",
         plural: "tokenreviews",
         model: Model::of::<TokenReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        namespaced: true,
+        model: Model::of::<LocalSubjectAccessReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        model: Model::of::<SelfSubjectRulesReview>(),
         ..REVIEW
     },
     Builtin {
@@ -323,6 +362,12 @@ static BUILTINS: &[Builtin] = &[
         ..RBAC
     },
 ];
+
+/// Whether a kind is built in.
+pub(super) fn is_known(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    BUILTINS.iter().any(|known| known.group == group && known.version == version && known.kind == kind)
+}
 
 /// All built-in kinds as resources.
 pub fn resources() -> impl Iterator<Item = Resource> {

@@ -78,7 +78,7 @@ fn remove(object: &mut Value, key: &str) {
 }
 
 /// Puts back a field as it was.
-fn keep(object: &mut Value, before: &Value, key: &str) {
+pub(super) fn keep(object: &mut Value, before: &Value, key: &str) {
     match before.get(key) {
         Some(value) => object[key] = value.clone(),
         None => remove(object, key),

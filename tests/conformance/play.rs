@@ -1,0 +1,80 @@
+//! Plays a case on a server.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    case::{Case, Step},
+    cleanup::Leftovers,
+    mask,
+    server::Server,
+    variables::Variables,
+};
+
+/// The masked answers to all requests of a case.
+///
+/// # Errors
+/// If a request could not be made, or an answer lacks what a later request needs.
+pub async fn play(case: &Case, server: &Server) -> Result<Vec<Answer>, String> {
+    let mut variables = Variables::default();
+    let mut leftovers = Leftovers::default();
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    variables.set("ns", format!("conformance-{}", &id[..10]).into());
+    let answers = async {
+        enter(server, &variables).await?;
+        steps(case, server, &mut variables, &mut leftovers).await
+    };
+    let answers = answers.await;
+    leftovers.remove(server, &variables).await;
+    answers
+}
+
+/// Makes the namespace, and waits until pods can be made in it.
+async fn enter(server: &Server, variables: &Variables) -> Result<(), String> {
+    let namespace = json!({"metadata": {"name": "${ns}", "labels": {"app.kubernetes.io/managed-by": "conformance"}}});
+    let made = server.ask(&Step::with("POST /api/v1/namespaces", namespace), variables).await?;
+    if made.code != 201 {
+        return Err(format!("the namespace was not made: {made:?}"));
+    }
+    let mut account = Step::new("GET /api/v1/namespaces/${ns}/serviceaccounts/default");
+    account.until_code = Some(200);
+    if server.makes_token_secrets() {
+        account.until.insert("/kind".to_owned(), "ServiceAccount".into());
+        let found = server.ask(&account, variables).await?;
+        if found.body.pointer("/secrets/0/name").is_none() {
+            account = Step::new(
+                "GET /api/v1/namespaces/${ns}/secrets?fieldSelector=type=kubernetes.io/service-account-token",
+            );
+            account.until.insert("/items/0/type".to_owned(), "kubernetes.io/service-account-token".into());
+        }
+    }
+    server.ask(&account, variables).await.map(drop)
+}
+
+async fn steps(
+    case: &Case,
+    server: &Server,
+    variables: &mut Variables,
+    leftovers: &mut Leftovers,
+) -> Result<Vec<Answer>, String> {
+    let mut answers = Vec::with_capacity(case.steps.len());
+    for step in &case.steps {
+        let mut answer = server.ask(step, variables).await?;
+        leftovers.note(step, &answer, variables);
+        for (name, place) in &step.capture {
+            if let Some(value) = answer.body.pointer(place) {
+                variables.set(name, value.clone());
+            }
+        }
+        variables.hide(&mut answer.body);
+        for warning in &mut answer.warnings {
+            let mut text = Value::from(warning.as_str());
+            variables.hide(&mut text);
+            *warning = text.as_str().unwrap_or_default().to_owned();
+        }
+        let places: Vec<String> = case.mask.iter().chain(&step.mask).cloned().collect();
+        mask::mask(&mut answer, &places);
+        answers.push(if step.quiet { Answer { code: answer.code, ..Answer::default() } } else { answer });
+    }
+    Ok(answers)
+}
