@@ -118,7 +118,9 @@ where
                 return Err(ClusterError::Hopeless { waiting_for: waiting_for.to_owned(), why });
             }
             Progress::Waiting(why) => {
-                patience.tell(&format!("{waiting_for}: {why}"));
+                if why != missing {
+                    patience.tell(&format!("{waiting_for}: {why}"));
+                }
                 missing = why;
             }
         }
