@@ -61,7 +61,11 @@ impl Progress {
                 self.detail(&format!("{}: {} ({passed} of {all})", self.step_text(*step), result.title));
             }
             Event::StepEnded { .. } => self.bar.iter().for_each(|bar| bar.inc(1)),
-            Event::Kept { .. } | Event::Ended(_) => self.clear(),
+            Event::Kept { .. } => self.clear(),
+            Event::Ended(ended) => {
+                self.clear();
+                self.prove(ended);
+            }
             Event::PhaseEnded { .. } => (),
         }
     }
