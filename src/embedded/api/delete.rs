@@ -71,7 +71,9 @@ impl DeleteOptions {
     fn read(call: &Call) -> Result<Self, Status> {
         let failed = |message: String| Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message);
         let sent = body::parse(&call.headers, &call.body).map_err(|status| match status.code {
-            StatusCode::BAD_REQUEST => failed(format!("couldn't get version/kind; json parse error: {}", status.message)),
+            StatusCode::BAD_REQUEST => {
+                failed(format!("couldn't get version/kind; json parse error: {}", status.message))
+            }
             _ => status,
         })?;
         let kind = sent["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or("DeleteOptions");
@@ -228,7 +230,10 @@ impl Server {
             let gone = !metadata::has_finalizers(&next) && grace(&next) == 0;
             let graceful = call.resource.kind == "Pod";
             if dry_run || (!gone && next == *stored) {
-                return Ok(Deleted { object: Arc::new(if gone && !graceful { stored.as_ref().clone() } else { next }), gone });
+                return Ok(Deleted {
+                    object: Arc::new(if gone && !graceful { stored.as_ref().clone() } else { next }),
+                    gone,
+                });
             }
             let seen = revision_of(&stored);
             let written = if gone {

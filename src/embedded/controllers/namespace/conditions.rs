@@ -83,7 +83,8 @@ fn finalizers(left: &[Left]) -> Told {
     if names.is_empty() {
         return Told::no("ContentHasNoFinalizers", "All content-preserving finalizers finished");
     }
-    let names: Vec<String> = names.iter().map(|(name, count)| format!("{name} in {count} resource instances")).collect();
+    let names: Vec<String> =
+        names.iter().map(|(name, count)| format!("{name} in {count} resource instances")).collect();
     let message = format!("Some content in the namespace has finalizers remaining: {}", names.join(", "));
     Told { status: "True", reason: "SomeFinalizersRemain", message }
 }
