@@ -4,7 +4,7 @@ use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
-    authorization::v1::{SelfSubjectAccessReview, SubjectAccessReview},
+    authorization::v1::{LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview},
     coordination::v1::Lease,
     core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
     discovery::v1::EndpointSlice,
@@ -282,6 +282,21 @@ static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        namespaced: true,
+        model: Model::of::<LocalSubjectAccessReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        model: Model::of::<SelfSubjectRulesReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
         kind: "SelfSubjectAccessReview",
         plural: "selfsubjectaccessreviews",
         model: Model::of::<SelfSubjectAccessReview>(),
@@ -347,6 +362,12 @@ static BUILTINS: &[Builtin] = &[
         ..RBAC
     },
 ];
+
+/// Whether a kind is built in.
+pub(super) fn is_known(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    BUILTINS.iter().any(|known| known.group == group && known.version == version && known.kind == kind)
+}
 
 /// All built-in kinds as resources.
 pub fn resources() -> impl Iterator<Item = Resource> {

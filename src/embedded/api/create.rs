@@ -39,7 +39,8 @@ impl Server {
         let dry_run = call.is_dry_run()?;
         let mut object = call.canonical(sent, warnings)?;
         call.settle_namespace(&mut object)?;
-        if !text(&object, "resourceVersion").is_empty() {
+        // A revision that is no number counts as none.
+        if text(&object, "resourceVersion").parse::<u64>().is_ok_and(|revision| revision > 0) {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message));
         }
@@ -48,10 +49,13 @@ impl Server {
         call.strip(&mut object);
         object = self.admit(call, Operation::Create, object, None, warnings).await?;
         call.begin(&mut object);
+        // What admission and the server add belongs to nobody, and the status is not the author's.
+        if call.resource.has(&call.target.version, "status") {
+            object.as_object_mut().map(|fields| fields.remove("status"));
+        }
+        writer.record(call, &mut object, None);
         if let Rules::Builtin(builtin) = &call.resource.rules {
             (builtin.prepare_create)(&mut object);
-        } else if call.resource.has(&call.target.version, "status") {
-            object.as_object_mut().map(|fields| fields.remove("status"));
         }
         // Labels and the like may depend on a name that has only now been made up.
         call.fill_defaults(&mut object);
@@ -72,7 +76,6 @@ impl Server {
             return Err(status);
         }
         self.check_escalation(call, &object, None)?;
-        writer.record(call, &mut object, None);
         let lease = self.allocate(call, &mut object, None)?;
         if dry_run {
             return Ok(object);
@@ -119,18 +122,22 @@ impl Call {
         if asked.iter().all(|value| value == "All") {
             return Ok(!asked.is_empty());
         }
-        let options = match self.verb {
+        let error = FieldError::not_supported("dryRun", asked, ["All"]);
+        Err(Status::invalid("meta.k8s.io", self.options(), "", &[error]))
+    }
+
+    /// The kind of the query's options.
+    pub(super) fn options(&self) -> &'static str {
+        match self.verb {
             Verb::Create => "CreateOptions",
             Verb::Patch => "PatchOptions",
             _ => "UpdateOptions",
-        };
-        let error = FieldError::not_supported("dryRun", asked, ["All"]);
-        Err(Status::invalid("meta.k8s.io", options, "", &[error]))
+        }
     }
 
     /// What the query says of trying only.
     pub(super) fn dry_run(&self) -> Vec<String> {
-        self.query.values("dryRun").filter(|value| !value.is_empty()).map(str::to_owned).collect()
+        self.query.values("dryRun").map(str::to_owned).collect()
     }
 
     /// What the caller should know about the version it uses.

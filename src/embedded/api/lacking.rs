@@ -20,7 +20,6 @@ const RESOURCES: &[(&str, &[&str])] = &[
     ("admissionregistration.k8s.io", &["validatingadmissionpolicies", "validatingadmissionpolicybindings"]),
     ("apiregistration.k8s.io", &["apiservices"]),
     ("apps", &["controllerrevisions", "daemonsets", "statefulsets"]),
-    ("authorization.k8s.io", &["localsubjectaccessreviews", "selfsubjectrulesreviews"]),
     ("autoscaling", &["horizontalpodautoscalers"]),
     ("batch", &["cronjobs", "jobs"]),
     ("certificates.k8s.io", &["certificatesigningrequests"]),

@@ -138,8 +138,7 @@ impl Status {
     }
 
     /// A replacement does not say which revision it replaces, and its kind insists. (Go prints the missing number so.)
-    pub fn unversioned(group: &str, kind: &str, name: &str) -> Self {
-        let resource = GroupResource { group, resource: kind };
+    pub fn unversioned(resource: GroupResource<'_>, name: &str) -> Self {
         let (field, message) = ("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update");
         let cause = json!({"reason": "FieldValueInvalid", "message": message, "field": field});
         let message = format!("{resource} {name:?} is invalid: {field}: {message}");
@@ -178,6 +177,13 @@ impl Status {
         let message = "only the following media types are accepted: application/json, application/yaml, \
                        application/vnd.kubernetes.protobuf";
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
+    }
+
+    /// Patches are not written in that format.
+    pub fn unknown_patch() -> Self {
+        let message = "415: Unsupported Media Type";
+        let status = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        Self { details: Some(json!({})), ..status }
     }
 
     /// Only the newer description of the API is there.
