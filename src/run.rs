@@ -55,9 +55,9 @@ pub struct Interrupt {
 pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Interrupt) -> Ended {
     let began = Instant::now();
     let id = RunId::random();
-    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), options.target.to_string())));
-    let (mut walked, leftovers) = match reach(&options.target, &events, interrupt).await {
-        Err(walked) => (walked, Vec::new()),
+    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
+    let (mut walked, leftovers, reached) = match reach(&options.target, &events, interrupt).await {
+        Err(walked) => (walked, Vec::new(), false),
         Ok(connection) => {
             let context = Context {
                 lab,
@@ -75,13 +75,14 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
             };
             let leftovers = clean(&context, &events, interrupt).await;
             connection.close().await;
-            (walked, leftovers)
+            (walked, leftovers, true)
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
         walked.verdict = Verdict::Problem;
     }
-    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, took: began.elapsed() };
+    let cleaned = reached && leftovers.is_empty();
+    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };
     events.emit(Event::Ended(ended.clone()));
     ended
 }

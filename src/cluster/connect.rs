@@ -7,7 +7,7 @@ use std::{
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use super::{ClusterError, error::told, images, steady::steady};
+use super::{ClusterError, Destination, error::told, images, steady::steady};
 use crate::embedded::{self, Embedded};
 
 /// How long a connection may take to stand.
@@ -43,6 +43,12 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// Where it is, if it was there before and its kubeconfig can be read.
+    pub fn destination(&self) -> Option<Destination> {
+        let Self::Kubernetes { kubeconfig, context } = self else { return None };
+        Destination::read(kubeconfig.as_deref(), context.as_deref()).ok()
+    }
+
     /// The arguments that name this cluster on a command line, each with a space before it.
     pub fn arguments(&self) -> String {
         let Self::Kubernetes { kubeconfig, context } = self else { return String::new() };

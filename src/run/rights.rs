@@ -11,6 +11,7 @@ use super::context::Context;
 use crate::{
     cluster::{
         ClusterError,
+        clean::is_custom,
         mesh_status::{POLICIES, ROOT_NAMESPACE},
         rights::{Need, Right},
     },
@@ -63,7 +64,7 @@ impl Needs<'_> {
         let (api_version, kind) = (types.api_version.as_str(), types.kind.as_str());
         let namespace = object.namespace();
         self.kind(api_version, kind, namespace.as_deref(), APPLY).await?;
-        if !self.is_own(namespace.as_deref()) {
+        if !self.is_own(namespace.as_deref()) || is_custom(api_version) {
             self.kind(api_version, kind, namespace.as_deref(), DELETE).await?;
         }
         match kind {
@@ -114,8 +115,10 @@ impl Needs<'_> {
         Ok(())
     }
 
-    /// What it takes to see that policies have reached every proxy.
+    /// What it takes to see which mesh there is, and that policies have reached every proxy.
     async fn of_waiting(&mut self) -> Result<(), ClusterError> {
+        self.kind("apps/v1", "Deployment", Some(ROOT_NAMESPACE), &["get", "list"]).await?;
+        self.kind("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", None, &["list"]).await?;
         self.core(Some(ROOT_NAMESPACE), "configmaps", FOLLOW);
         for (api_version, kind) in POLICIES {
             self.kind(api_version, kind, None, &["list"]).await?;

@@ -11,7 +11,7 @@ use super::{
     result::{Problem, StepResult},
 };
 use crate::{
-    cluster::Patience,
+    cluster::{ClusterError, Patience},
     lab::{action::Action, check::Check, model::Step, position::Located},
     probe::{self, judge::Outcome, result::CheckResult},
 };
@@ -26,10 +26,10 @@ impl Context<'_> {
         let began = Instant::now();
         self.events.emit(Event::StepStarted { step: index });
         let patience = self.patience();
-        let problem = self.solve(index, &step.solve, &patience).await.err();
+        let mut problem = self.solve(index, &step.solve, &patience).await.err();
         let mut checks = Vec::new();
         if problem.is_none() {
-            checks = self.settle(index, &step.expect, &patience).await;
+            (checks, problem) = self.settle(index, &step.expect, &patience).await;
         }
         let worst = checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Error);
         let outcome = if problem.is_some() { Outcome::Error } else { worst };
@@ -60,11 +60,23 @@ impl Context<'_> {
     }
 
     /// Asks all checks, then again those that are red, until all are green or the deadline has passed.
-    async fn settle(&self, index: usize, checks: &[Located<Check>], patience: &Patience) -> Vec<CheckResult> {
+    ///
+    /// Answers what was seen, and the problem if the cluster is lost meanwhile.
+    async fn settle(
+        &self,
+        index: usize,
+        checks: &[Located<Check>],
+        patience: &Patience,
+    ) -> (Vec<CheckResult>, Option<Problem>) {
         let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
         let mut pause = FIRST_PAUSE;
         loop {
-            let scene = self.prober().scene().await;
+            let scene = match self.prober().scene().await {
+                Err(lost @ ClusterError::Lost { .. }) => {
+                    return (results.into_iter().flatten().collect(), Some(lost.into()));
+                }
+                other => other,
+            };
             for (place, check) in checks.iter().enumerate() {
                 if results[place].as_ref().is_some_and(|result| result.outcome == Outcome::Pass) {
                     continue;
@@ -78,7 +90,7 @@ impl Context<'_> {
             }
             let red = results.iter().flatten().any(|result| result.outcome != Outcome::Pass);
             if !red || patience.left() < pause {
-                return results.into_iter().flatten().collect();
+                return (results.into_iter().flatten().collect(), None);
             }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);

@@ -42,10 +42,11 @@ impl Alone {
         }
     }
 
-    /// A program in that root, and nothing but it. The network is this machine's.
+    /// A program in that root, with the devices that every container has. The network is this machine's.
     fn command(&self, program: &[&str]) -> Command {
+        let enter = "mkdir -p \"$0/dev\" && mount --rbind /dev \"$0/dev\" && exec chroot \"$0\" \"$@\"";
         let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--root"]).arg(self.desk.path("root")).arg("--").args(program);
+        command.args(["--map-root-user", "--mount", "sh", "-c", enter]).arg(self.desk.path("root")).args(program);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("NO_COLOR", "1");
         command
     }

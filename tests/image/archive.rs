@@ -36,10 +36,62 @@ fn documents_say_what_a_container_starts_with() {
     let index = json(&files["index.json"]);
     let manifest = json(blob(&files, &index["manifests"][0]));
     let config = json(blob(&files, &manifest["config"]));
-    insta::assert_json_snapshot!(index, { ".manifests[].digest" => "[digest]", ".manifests[].annotations.*" => insta::dynamic_redaction(version) }, @"");
+    insta::assert_json_snapshot!(index, { ".manifests[].digest" => "[digest]", ".manifests[].annotations.*" => insta::dynamic_redaction(version) }, @r#"
+    {
+      "manifests": [
+        {
+          "annotations": {
+            "io.containerd.image.name": "localhost/labctl:VERSION",
+            "org.opencontainers.image.ref.name": "VERSION"
+          },
+          "digest": "[digest]",
+          "mediaType": "application/vnd.oci.image.manifest.v1+json",
+          "platform": {
+            "architecture": "amd64",
+            "os": "linux"
+          },
+          "size": 404
+        }
+      ],
+      "mediaType": "application/vnd.oci.image.index.v1+json",
+      "schemaVersion": 2
+    }
+    "#);
     insta::assert_json_snapshot!(config, {
         ".config.Labels.*" => insta::dynamic_redaction(version), ".rootfs.diff_ids" => "[digests]"
-    }, @"");
+    }, @r#"
+    {
+      "architecture": "amd64",
+      "config": {
+        "Entrypoint": [
+          "/usr/bin/labctl"
+        ],
+        "Env": [
+          "PATH=/usr/bin:/bin"
+        ],
+        "Labels": {
+          "org.opencontainers.image.description": "Declarative workshop lab runner: teach, learn and verify mutual TLS in a service mesh",
+          "org.opencontainers.image.licenses": "Apache-2.0",
+          "org.opencontainers.image.title": "labctl",
+          "org.opencontainers.image.version": "VERSION"
+        },
+        "User": "65532:65532",
+        "WorkingDir": "/"
+      },
+      "created": "1970-01-01T00:00:00Z",
+      "history": [
+        {
+          "created": "1970-01-01T00:00:00Z",
+          "created_by": "labctl image"
+        }
+      ],
+      "os": "linux",
+      "rootfs": {
+        "diff_ids": "[digests]",
+        "type": "layers"
+      }
+    }
+    "#);
 }
 
 /// This version as `VERSION`, so that a release changes no snapshot.
@@ -62,8 +114,16 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
         match path.as_str() {
-            "etc/passwd" => insta::assert_snapshot!(String::from_utf8(content).unwrap(), @""),
-            "etc/group" => insta::assert_snapshot!(String::from_utf8(content).unwrap(), @""),
+            "etc/passwd" => insta::assert_snapshot!(String::from_utf8(content).unwrap(), @r"
+            root:x:0:0:root:/:/sbin/nologin
+            sidecar:x:1337:1337:sidecar:/:/sbin/nologin
+            nonroot:x:65532:65532:nonroot:/:/sbin/nologin
+            "),
+            "etc/group" => insta::assert_snapshot!(String::from_utf8(content).unwrap(), @r"
+            root:x:0:
+            sidecar:x:1337:
+            nonroot:x:65532:
+            "),
             "etc/ssl/certs/ca-certificates.crt" => {
                 let roots = String::from_utf8(content).unwrap();
                 assert!(roots.matches("BEGIN CERTIFICATE").count() > 100, "{roots}");
@@ -76,7 +136,25 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
             _ => assert_eq!(content, b""),
         }
     }
-    insta::assert_snapshot!(list, @"");
+    insta::assert_snapshot!(list, @r"
+    Symlink 777 bin -> usr/bin
+    Directory 755 etc
+    Regular 644 etc/group
+    Regular 644 etc/passwd
+    Directory 755 etc/ssl
+    Directory 755 etc/ssl/certs
+    Regular 644 etc/ssl/certs/ca-certificates.crt
+    Directory 1777 tmp
+    Directory 755 usr
+    Directory 755 usr/bin
+    Symlink 777 usr/bin/control-plane -> labctl
+    Symlink 777 usr/bin/curl -> labctl
+    Symlink 777 usr/bin/httpbin -> labctl
+    Symlink 777 usr/bin/init -> labctl
+    Regular 755 usr/bin/labctl
+    Symlink 777 usr/bin/sidecar -> labctl
+    Symlink 777 usr/bin/sleep -> labctl
+    ");
 }
 
 #[test]
@@ -124,7 +202,7 @@ fn name_is_what_was_asked_for_and_a_summary_tells_it() {
     let save = ["image", "save", "--executable", "labctl-static", "--name", "registry.test:5000/tools/labctl:next"];
     let output = desk.run(&save);
     let summary = String::from_utf8(output.stderr).unwrap();
-    insta::assert_snapshot!(summary, @"");
+    insta::assert_snapshot!(summary, @"labctl.tar: registry.test:5000/tools/labctl:next for linux/amd64, 0.1 MB");
     let files = unpack(&desk.path("labctl.tar"));
     let annotations = json(&files["index.json"])["manifests"][0]["annotations"].clone();
     assert_eq!(annotations["io.containerd.image.name"], "registry.test:5000/tools/labctl:next");

@@ -43,7 +43,7 @@ async fn what_arrives_is_what_an_archive_holds() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(told, format!("{}/tools/labctl@{}\n", registry.address, sha256(manifest)));
     let summary = String::from_utf8(output.stderr).unwrap().replace(&registry.address, "REGISTRY");
-    insta::assert_snapshot!(summary, @"");
+    insta::assert_snapshot!(summary, @"REGISTRY/tools/labctl:1 for linux/amd64, 0.1 MB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,11 +71,19 @@ async fn without_a_login_or_with_a_wrong_one() {
     for access in [Access::Login, Access::Token] {
         let (desk, registry) = (Desk::with_executable(), Registry::start(access).await);
         insta::allow_duplicates! {
-            insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @"");
+            insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @r"
+            exit code 4
+            error: REGISTRY does not let anybody without a login write to tools/labctl
+            hint: log in with `docker login REGISTRY` or `podman login REGISTRY`
+            ");
         }
         log_in(&desk, &registry, "cheese");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @"");
+            insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @r"
+            exit code 4
+            error: REGISTRY does not let trainer write to tools/labctl
+            hint: log in with `docker login REGISTRY` or `podman login REGISTRY`
+            ");
         }
         assert!(registry.contents().blobs.is_empty());
     }
@@ -91,13 +99,26 @@ async fn logins_that_cannot_be_used() {
         desk.put(".docker/config.json", config.as_bytes());
         told.push_str(&masked(&push(&desk, &registry), &registry).replace(desk.path("").to_str().unwrap(), "HOME/"));
     }
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    exit code 4
+    error: no login for REGISTRY: HOME/.docker/config.json: it has an identity token, of use to Docker only
+    hint: log in with `docker login REGISTRY` or `podman login REGISTRY`
+    exit code 4
+    error: no login for REGISTRY: HOME/.docker/config.json: its credential helper cannot be run, or gives no sensible answer
+    hint: log in with `docker login REGISTRY` or `podman login REGISTRY`
+    exit code 4
+    error: no login for REGISTRY: HOME/.docker/config.json: it is not what a login writes
+    hint: log in with `docker login REGISTRY` or `podman login REGISTRY`
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registry_that_has_no_room() {
     let (desk, registry) = (Desk::with_executable(), Registry::start(Access::Nobody).await);
-    insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @"");
+    insta::assert_snapshot!(masked(&push(&desk, &registry), &registry), @r"
+    exit code 4
+    error: REGISTRY does not take the image: the shelf is full (status 507)
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +126,11 @@ async fn registry_without_tls() {
     let (desk, registry) = (Desk::with_executable(), Registry::start(Access::Anybody).await);
     let name = format!("{}/tools/labctl:1", registry.address);
     let output = desk.run(&["image", "push", "--executable", "labctl-static", &name]);
-    insta::assert_snapshot!(masked(&output, &registry), @"");
+    insta::assert_snapshot!(masked(&output, &registry), @r"
+    exit code 4
+    error: cannot reach REGISTRY: it does not speak TLS
+    hint: a registry without TLS is reached with --plain-http
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +142,10 @@ async fn nobody_there() {
     let address = socket.local_addr().unwrap().to_string();
     let name = format!("{address}/tools/labctl:1");
     let output = desk.run(&["image", "push", "--plain-http", "--executable", "labctl-static", &name]);
-    insta::assert_snapshot!(refused(&output).replace(&address, "REGISTRY"), @"");
+    insta::assert_snapshot!(refused(&output).replace(&address, "REGISTRY"), @r"
+    exit code 4
+    error: cannot reach REGISTRY: Connection refused (os error 111)
+    ");
 }
 
 #[cfg(target_os = "linux")]
@@ -126,5 +154,9 @@ fn machine_that_trusts_nobody() {
     let desk = Desk::with_executable();
     desk.put("roots.pem", b"");
     let push = ["image", "push", "--executable", "labctl-static", "registry.test/tools/labctl:1"];
-    insta::assert_snapshot!(refused(&desk.run(&push)), @"");
+    insta::assert_snapshot!(refused(&desk.run(&push)), @r"
+    exit code 4
+    error: this machine has no certificate authorities: nothing says which registries are genuine
+    hint: install the package `ca-certificates`, or name a file of them in SSL_CERT_FILE
+    ");
 }

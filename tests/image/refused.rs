@@ -21,7 +21,13 @@ fn of(content: &[u8]) -> String {
 #[test]
 fn dynamically_linked() {
     let loader = "/lib64/ld-linux-x86-64.so.2";
-    insta::assert_snapshot!(of(&elf::executable(elf::X86_64, Some(loader), "")), @"");
+    insta::assert_snapshot!(of(&elf::executable(elf::X86_64, Some(loader), "")), @r"
+    exit code 2
+    error: given is dynamically linked: it needs /lib64/ld-linux-x86-64.so.2, which the image does not have
+    hint: make a static one, and take that:
+      RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target x86_64-unknown-linux-gnu
+      labctl image save --executable target/x86_64-unknown-linux-gnu/release/labctl
+    ");
     let loader = "/lib/ld-linux-aarch64.so.1";
     let said = of(&elf::executable(elf::AARCH64, Some(loader), ""));
     assert!(said.contains("cargo build --release --target aarch64-unknown-linux-gnu"), "{said}");
@@ -45,11 +51,29 @@ fn for_another_system() {
 
 #[test]
 fn no_executable_another_one_or_none_at_all() {
-    insta::assert_snapshot!(of(b"#!/bin/sh\necho hello to everybody\n"), @"");
-    insta::assert_snapshot!(of(b""), @"");
-    insta::assert_snapshot!(of(&elf::executable(elf::X86_64, None, "some other program")), @"");
-    insta::assert_snapshot!(of(&elf::labctl(8)), @"");
-    insta::assert_snapshot!(refused(&Desk::new().run(&["image", "save", "--executable", "absent"])), @"");
+    insta::assert_snapshot!(of(b"#!/bin/sh\necho hello to everybody\n"), @r"
+    exit code 2
+    error: given is not an executable
+    hint: give labctl 0.1.0 for Linux with --executable, or leave the option out
+    ");
+    insta::assert_snapshot!(of(b""), @r"
+    exit code 2
+    error: given is not an executable
+    hint: give labctl 0.1.0 for Linux with --executable, or leave the option out
+    ");
+    insta::assert_snapshot!(of(&elf::executable(elf::X86_64, None, "some other program")), @r"
+    exit code 2
+    error: given is not labctl 0.1.0
+    hint: give labctl 0.1.0 for Linux with --executable, or leave the option out
+    ");
+    insta::assert_snapshot!(of(&elf::labctl(8)), @r"
+    exit code 2
+    error: given is for a processor that images have no name for (number 8 in its ELF header)
+    ");
+    insta::assert_snapshot!(refused(&Desk::new().run(&["image", "save", "--executable", "absent"])), @r"
+    exit code 2
+    error: cannot read absent: No such file or directory (os error 2)
+    ");
     // A header that promises more than there is.
     assert!(of(&elf::executable(elf::X86_64, Some("x"), "")[..100]).contains("given is not an executable"));
 }
@@ -57,9 +81,19 @@ fn no_executable_another_one_or_none_at_all() {
 #[test]
 fn names() {
     let save = |name| refused(&Desk::new().run(&["image", "save", "--name", name]));
-    insta::assert_snapshot!(save("localhost/Labctl"), @"");
+    insta::assert_snapshot!(save("localhost/Labctl"), @r"
+    exit code 2
+    error: invalid value 'localhost/Labctl' for '--name <REF>': write it as REGISTRY/REPOSITORY:TAG, in small letters
+
+    For more information, try '--help'.
+    ");
     let digest = format!("localhost/labctl@sha256:{}", "0".repeat(64));
-    insta::assert_snapshot!(save(&digest).replace(&"0".repeat(64), "..."), @"");
+    insta::assert_snapshot!(save(&digest).replace(&"0".repeat(64), "..."), @r"
+    exit code 2
+    error: invalid value 'localhost/labctl@sha256:...' for '--name <REF>': a digest follows from what is in the image: write REGISTRY/REPOSITORY:TAG
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -67,10 +101,19 @@ fn places_that_cannot_be_written_to() {
     let desk = Desk::with_executable();
     fs::create_dir(desk.path("folder")).unwrap();
     let save = |to| refused(&desk.run(&["image", "save", "--executable", "labctl-static", "-o", to]));
-    insta::assert_snapshot!(save("folder"), @"");
-    insta::assert_snapshot!(save("nowhere/labctl.tar"), @"");
+    insta::assert_snapshot!(save("folder"), @r"
+    exit code 4
+    error: cannot write the image to folder: it is a directory
+    ");
+    insta::assert_snapshot!(save("nowhere/labctl.tar"), @r"
+    exit code 4
+    error: cannot write the image to nowhere/labctl.tar: No such file or directory (os error 2)
+    ");
     #[cfg(target_os = "linux")]
-    insta::assert_snapshot!(save("/dev/full"), @"");
+    insta::assert_snapshot!(save("/dev/full"), @r"
+    exit code 4
+    error: cannot write the image to /dev/full: No space left on device (os error 28)
+    ");
 }
 
 #[cfg(unix)]
@@ -83,7 +126,10 @@ fn archive_that_does_not_fit_leaves_everything_as_it_was() {
     let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" image save --executable labctl-static";
     let mut command = Command::new("sh");
     desk.at_home(command.args(["-c", limited, env!("CARGO_BIN_EXE_labctl")]));
-    insta::assert_snapshot!(refused(&command.stdin(Stdio::null()).output().unwrap()), @"");
+    insta::assert_snapshot!(refused(&command.stdin(Stdio::null()).output().unwrap()), @r"
+    exit code 4
+    error: cannot write the image to labctl.tar: File too large (os error 27)
+    ");
     assert_eq!(list(&desk), before);
     assert_eq!(fs::read(desk.path("labctl.tar")).unwrap(), b"an older archive");
 }

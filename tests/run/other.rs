@@ -3,7 +3,7 @@
 use std::{env, fs, path::PathBuf};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
+use kube::{Api, config::Kubeconfig};
 use labctl::cluster::{Cluster, Connection, RunId, Target, connect};
 use tempfile::TempDir;
 
@@ -47,6 +47,10 @@ impl Other {
 
     pub fn client(&self) -> kube::Client {
         self.connection.client()
+    }
+
+    pub fn kubeconfig(&self) -> &Kubeconfig {
+        self.connection.kubeconfig()
     }
 
     /// The file of its kubeconfig.
