@@ -141,6 +141,8 @@ fn describe(redirect: &Redirect) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parsed(line: &str) -> Result<Redirect, FlagError> {
@@ -172,6 +174,19 @@ mod tests {
         assert_eq!(parsed("-g 7 -u 99").unwrap().exempt_gid, 7);
         let only = parsed("-i 10.0.0.0/8,fd00::/8").unwrap().include_outbound_ranges;
         assert_eq!(only, Ranges::Only(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]));
+    }
+
+    #[test]
+    fn flags_are_found_in_a_pod_whoever_injected_it() {
+        let pod = |name: &str, args: &[&str]| -> Pod {
+            let container = json!({ "name": name, "args": args });
+            serde_json::from_value(json!({ "spec": { "containers": [], "initContainers": [container] } })).unwrap()
+        };
+        assert_eq!(flags_of(&pod("istio-init", &["-p", "15001"])).unwrap(), ["-p", "15001"]);
+        let istio = ["istio-iptables", "-p", "15001", "--log_output_level=default:info"];
+        assert_eq!(flags_of(&pod("istio-init", &istio)).unwrap(), ["-p", "15001"]);
+        assert_eq!(flags_of(&pod("migrate", &["-p", "15001"])), None);
+        assert_eq!(flags_of(&Pod::default()), None);
     }
 
     #[test]
