@@ -9,6 +9,7 @@ pub mod event;
 pub mod keep;
 pub mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -55,10 +56,10 @@ pub struct Interrupt {
 pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Interrupt) -> Ended {
     let began = Instant::now();
     let id = RunId::random();
-    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), options.target.to_string())));
+    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
     let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
-    let (mut walked, leftovers) = match reached.await {
-        Err(walked) => (walked, Vec::new()),
+    let (mut walked, leftovers, reached) = match reached.await {
+        Err(walked) => (walked, Vec::new(), false),
         Ok((connection, cluster, mesh)) => {
             mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
             let context = Context {
@@ -77,13 +78,14 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
             };
             let leftovers = clean(&context, &events, interrupt).await;
             connection.close().await;
-            (walked, leftovers)
+            (walked, leftovers, true)
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
         walked.verdict = Verdict::Problem;
     }
-    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, took: began.elapsed() };
+    let cleaned = reached && leftovers.is_empty();
+    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };
     events.emit(Event::Ended(ended.clone()));
     ended
 }
@@ -157,6 +159,8 @@ async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
         let mesh = context.mesh.manifests.clone();
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
         let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
+        context.check_rights(&all).await?;
+        context.mesh.unseen.clone().map_or(Ok(()), Err)?;
         let free = context.cluster.check_clashes(&all).await;
         free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }

@@ -2,7 +2,10 @@
 
 mod text;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -15,8 +18,8 @@ use crate::{
         connect,
         survey::{FoundRun, Survey},
     },
-    report::stream::words,
-    run::Interrupt,
+    report::progress::Progress,
+    run::{Interrupt, event::Event},
 };
 
 /// What follows the options in the help.
@@ -145,17 +148,24 @@ impl DownArgs {
         let interrupt = Interrupt::default();
         let _signals = interrupt::listen(&interrupt)
             .map_err(|error| CliError::new(4, format!("cannot listen for signals: {error}")))?;
+        let progress = Arc::new(Mutex::new(Progress::without_steps()));
         let cleaned = futures::future::join_all(runs.iter().map(|run| {
             let cluster = Cluster::new(client.clone(), RunId::known(&run.id));
             cluster.adopt(run);
-            let patience = Patience::telling(self.deadline, |text| words(&format!("waiting for {text}\n")));
+            let shown = Arc::clone(&progress);
+            let patience = Patience::telling(self.deadline, move |text| {
+                let event = Event::Waiting { text: text.to_owned() };
+                shown.lock().expect("showing an event does not panic").read(&event);
+            });
             async move { cluster.clean(&patience).await }
         }));
-        tokio::select! {
+        let done = tokio::select! {
             left = cleaned => Ok(left.into_iter().flatten().collect()),
-            () = interrupt.stop.cancelled() => Err(CliError::new(130, "interrupted; what was asked to be deleted goes on going")
+            () = interrupt.stop.cancelled() => Err(CliError::new(130, "interrupted; what was asked to go may still go")
                 .hint("`labctl down --verify` says what is left")),
-        }
+        };
+        progress.lock().expect("showing an event does not panic").clear();
+        done
     }
 
     /// Says what is there now; the exit code is 0 only if that is nothing.
@@ -174,6 +184,5 @@ impl DownArgs {
 
 fn failed(error: ClusterError) -> CliError {
     let code = if matches!(error, ClusterError::Late { .. }) { 5 } else { 4 };
-    let hints = error.hint();
-    hints.iter().flat_map(|hint| hint.lines()).fold(CliError::new(code, error.to_string()), CliError::hint)
+    CliError::new(code, error.to_string()).hints(&error.hint().unwrap_or_default())
 }

@@ -99,5 +99,5 @@ fn on_cluster<T>(
 fn told(error: &MeshError) -> CliError {
     let code = if matches!(error, MeshError::Cluster(ClusterError::Late { .. })) { 5 } else { 4 };
     let told = CliError::new(code, error.to_string());
-    error.hint().into_iter().fold(told, CliError::hint)
+    error.hint().iter().fold(told, |told, hint| told.hints(hint))
 }

@@ -193,8 +193,8 @@ fn conclude(report: &RunReport, target: &Target) -> Result<(), CliError> {
         (Some(problem), _) => {
             let error = CliError::new(code, problem.message.clone());
             let files = TOO_FEW_FILES.iter().any(|text| problem.message.contains(text)).then(|| FILES_HINT.to_owned());
-            let hints = problem.hint.iter().flat_map(|hint| hint.lines()).map(str::to_owned);
-            hints.chain(files).fold(error, CliError::hint)
+            let error = problem.hint.iter().fold(error, |error, hint| error.hints(hint));
+            files.into_iter().fold(error, CliError::hint)
         }
         (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),
         (None, _) if !report.leftovers.is_empty() => CliError::new(code, "not everything could be cleaned up"),

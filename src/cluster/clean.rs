@@ -177,8 +177,8 @@ impl Cluster {
 /// How long the last look at an object may take that would not go.
 const LAST_LOOK: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Whether a group is not Kubernetes' own.
-fn is_custom(api_version: &str) -> bool {
+/// Whether a group is not Kubernetes' own, so that its objects may have controllers that want to see them off.
+pub fn is_custom(api_version: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     group.contains('.') && !group.ends_with(".k8s.io")
 }

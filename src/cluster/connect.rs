@@ -7,7 +7,7 @@ use std::{
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use super::{ClusterError, error::told, images, steady::steady};
+use super::{ClusterError, Destination, error::told, images, steady::steady};
 use crate::embedded::{self, Embedded};
 
 /// How long a connection may take to stand.
@@ -43,6 +43,12 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
+    /// Where it is, if it was there before and its kubeconfig can be read.
+    pub fn destination(&self) -> Option<Destination> {
+        let Self::Kubernetes { kubeconfig, context } = self else { return None };
+        Destination::read(kubeconfig.as_deref(), context.as_deref()).ok()
+    }
+
     /// The arguments that name this cluster on a command line, each with a space before it.
     pub fn arguments(&self) -> String {
         let Self::Kubernetes { kubeconfig, context } = self else { return String::new() };
@@ -110,8 +116,9 @@ async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connec
         kubeconfig.current_context.clone_from(&context);
     }
     let client = client(kubeconfig.clone(), context).await?;
+    // Nobody waits for a cluster that may never have been there; from the first answer on, silence is worth a wait.
     client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
-    Ok(Connection { client, kubeconfig, embedded: None })
+    Ok(Connection { client: steady(client), kubeconfig, embedded: None })
 }
 
 /// Reads a kubeconfig; without a name the one that `$KUBECONFIG` names, or `~/.kube/config`.
@@ -130,8 +137,7 @@ async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube:
     config.connect_timeout = Some(CONNECT);
     // The steady client knows better what to try again, and for how long.
     config.default_retry = false;
-    let client = super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))?;
-    Ok(steady(client))
+    super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))
 }
 
 /// Why a kubeconfig cannot be read, without the quotes of a Rust path.

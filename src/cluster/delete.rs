@@ -88,7 +88,12 @@ impl Cluster {
             })
             .await
         });
-        try_join_all(watches).await.map(|_| ())
+        let namespaces: Vec<&str> =
+            objects.iter().filter(|object| object.kind == "Namespace").map(|object| object.name.as_str()).collect();
+        tokio::select! {
+            gone = try_join_all(watches) => gone.map(|_| ()),
+            never = self.release_ended_pods(&namespaces) => match never {},
+        }
     }
 }
 

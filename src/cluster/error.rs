@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Clash, Owner, steady::silence};
+use super::{
+    Clash, Owner,
+    rights::{self, Right},
+    steady::silence,
+};
 
 /// A cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +51,9 @@ pub enum ClusterError {
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
     },
+    /// We may not do all that we will have to.
+    #[error("the account that is used may not do everything that this needs:{}", rights::table(.0))]
+    Rights(Vec<Right>),
     /// The cluster has no such type.
     #[error("the cluster does not know the kind {kind} of {api_version}")]
     UnknownKind {
@@ -77,6 +84,7 @@ impl ClusterError {
         match self {
             Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
+            Self::Rights(missing) => Some(granting(missing)),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {
                 Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
@@ -122,6 +130,14 @@ fn on_its_line(why: &str) -> String {
 fn clashes(clashes: &[Clash]) -> String {
     let list: Vec<String> = clashes.iter().map(|clash| format!("\n  {clash}")).collect();
     format!("already on the cluster, and not created by this run:{}", list.concat())
+}
+
+/// How missing rights are given; lines that begin with a space go on with the line before.
+fn granting(missing: &[Right]) -> String {
+    let role: Vec<String> = rights::cluster_role(missing).lines().map(|line| format!("\n    {line}")).collect();
+    let which =
+        "nothing was touched; somebody who has these rights can give them with this ClusterRole and a binding to it:";
+    format!("{which}{}", role.concat())
 }
 
 /// What to do about objects in the way, a line for each owner. `target` are the arguments that name the cluster.

@@ -24,7 +24,7 @@ pub const SIDECAR: &str = "istio-proxy";
 const STATUS_KEY: &str = "status.json";
 
 /// The kinds that make up the mesh's policy.
-pub(super) const KINDS: [(&str, &str); 6] = [
+pub const POLICIES: [(&str, &str); 6] = [
     ("authentication.istio.io/v1alpha1", "MeshPolicy"),
     ("authentication.istio.io/v1alpha1", "Policy"),
     ("networking.istio.io/v1", "DestinationRule"),
@@ -106,7 +106,7 @@ impl Cluster {
     }
 
     async fn live_resources(&self) -> Result<BTreeSet<Resource>, ClusterError> {
-        let lists = KINDS.iter().map(|&(api_version, kind_name)| async move {
+        let lists = POLICIES.iter().map(|&(api_version, kind_name)| async move {
             let kind = match self.kind(api_version, kind_name).await {
                 Err(ClusterError::UnknownKind { .. }) => return Ok(Vec::new()),
                 other => other?,

@@ -28,8 +28,15 @@ const BUSY: Duration = Duration::from_secs(15);
 /// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// What a server says, with status 500, of trouble that passes.
-const PASSING: [&str; 3] = ["etcdserver:", "failed calling webhook", "http2: client connection lost"];
+/// What a server says of trouble that passes, and with which status.
+///
+/// The last one: the account `default` of a new namespace comes a moment after the namespace.
+const PASSING: [(u16, &str); 4] = [
+    (500, "etcdserver:"),
+    (500, "failed calling webhook"),
+    (500, "http2: client connection lost"),
+    (403, "error looking up service account"),
+];
 
 /// The cluster has not answered for too long.
 #[derive(Clone, Debug)]
@@ -141,14 +148,13 @@ impl Line {
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
             );
             let wait = busy.then(|| retry_after(response.headers()));
-            if way != Way::Whole && response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+            if way != Way::Whole {
                 return Ok((response, wait));
             }
             // Read to its end here, so that an answer that breaks off is asked for again.
             let (head, body) = response.into_parts();
             let bytes = body.collect_bytes().await?;
-            let passing =
-                (head.status == StatusCode::INTERNAL_SERVER_ERROR && will_pass(&bytes)).then_some(Duration::ZERO);
+            let passing = will_pass(head.status, &bytes).then_some(Duration::ZERO);
             Ok((Response::from_parts(head, Body::from(bytes)), wait.or(passing)))
         };
         if way == Way::Stream {
@@ -195,9 +201,12 @@ fn retry_after(headers: &HeaderMap) -> Duration {
     Duration::from_secs(seconds.unwrap_or(0))
 }
 
-fn will_pass(answer: &Bytes) -> bool {
-    let text = String::from_utf8_lossy(answer);
-    PASSING.iter().any(|passing| text.contains(passing))
+fn will_pass(status: StatusCode, answer: &Bytes) -> bool {
+    let mut passing = PASSING.iter().filter(|(code, _)| *code == status.as_u16()).map(|(_, text)| text).peekable();
+    passing.peek().is_some() && {
+        let answer = String::from_utf8_lossy(answer);
+        passing.any(|text| answer.contains(text))
+    }
 }
 
 #[cfg(test)]
@@ -259,6 +268,7 @@ mod tests {
             refusal(429, "too many requests"),
             refusal(500, "etcdserver: leader changed"),
             refusal(500, "Internal error occurred: failed calling webhook \"x\": connection refused"),
+            refusal(403, "pods \"x\" is forbidden: error looking up service account foo/default: not found"),
             foo(),
         ];
         let (answer, took) = ask(passing).await;

@@ -119,6 +119,9 @@ impl Cluster {
         }
         survey.runs = runs.into_values().map(FoundRun::sorted).collect();
         survey.runs.sort_by_key(|run| run.created);
+        // What the control plane of a run's own mesh made goes with its namespace.
+        let of_run = |found: &Found| survey.runs.iter().any(|run| run.has_namespace_of(found));
+        survey.mesh = std::mem::take(&mut survey.mesh).into_iter().filter(|found| !of_run(found)).collect();
         survey.mesh.sort_by_key(order);
         Ok(survey)
     }
@@ -192,6 +195,11 @@ impl FoundRun {
         self.created = self.objects.iter().filter_map(|found| found.created).min();
         self.objects.sort_by_key(order);
         self
+    }
+
+    fn has_namespace_of(&self, found: &Found) -> bool {
+        let namespaces = || self.objects.iter().filter(|own| own.object.kind == "Namespace");
+        found.object.namespace.as_ref().is_some_and(|name| namespaces().any(|own| own.object.name == *name))
     }
 
     /// The objects that do not simply go with a namespace of the run, each with how many others go with it.

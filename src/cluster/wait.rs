@@ -13,6 +13,9 @@ use tokio::time::Instant;
 
 use super::{ClusterError, error::told, steady::silence};
 
+/// How often whoever waits is told what for, if nothing changes meanwhile.
+const REMINDER: Duration = Duration::from_secs(5);
+
 /// How long to wait, and whom to tell what is still missing.
 #[derive(Clone)]
 pub struct Patience {
@@ -27,7 +30,7 @@ impl Patience {
         Self { deadline: Instant::now() + lasting, tell: Arc::new(|_| ()) }
     }
 
-    /// Waits this long and calls `tell` with what is missing, whenever that changes.
+    /// Waits this long and calls `tell` with what is missing, whenever that changes and every few seconds.
     pub fn telling(lasting: Duration, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { deadline: Instant::now() + lasting, tell: Arc::new(tell) }
     }
@@ -93,7 +96,12 @@ where
     let mut missing = "the cluster has not answered yet".to_owned();
     patience.tell(waiting_for);
     loop {
-        let Ok(event) = tokio::time::timeout_at(patience.deadline, events.next()).await else {
+        let reminder = Instant::now() + REMINDER;
+        let Ok(event) = tokio::time::timeout_at(patience.deadline.min(reminder), events.next()).await else {
+            if reminder < patience.deadline {
+                patience.tell(&format!("{waiting_for}: {missing}"));
+                continue;
+            }
             return Err(ClusterError::Late { waiting_for: waiting_for.to_owned(), why: missing });
         };
         match event {
@@ -118,7 +126,9 @@ where
                 return Err(ClusterError::Hopeless { waiting_for: waiting_for.to_owned(), why });
             }
             Progress::Waiting(why) => {
-                patience.tell(&format!("{waiting_for}: {why}"));
+                if why != missing {
+                    patience.tell(&format!("{waiting_for}: {why}"));
+                }
                 missing = why;
             }
         }

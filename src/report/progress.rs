@@ -8,9 +8,12 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{stream::words, style::dumb};
-use crate::run::{
-    event::{Event, Phase},
-    result::LabInfo,
+use crate::{
+    cluster::labels::RUN,
+    run::{
+        event::{Event, Phase},
+        result::{Ended, LabInfo},
+    },
 };
 
 /// Without a terminal, what is waited for is told at most this often.
@@ -58,7 +61,11 @@ impl Progress {
                 self.detail(&format!("{}: {} ({passed} of {all})", self.step_text(*step), result.title));
             }
             Event::StepEnded { .. } => self.bar.iter().for_each(|bar| bar.inc(1)),
-            Event::Kept { .. } | Event::Ended(_) => self.clear(),
+            Event::Kept { .. } => self.clear(),
+            Event::Ended(ended) => {
+                self.clear();
+                self.prove(ended);
+            }
             Event::PhaseEnded { .. } => (),
         }
     }
@@ -81,6 +88,15 @@ impl Progress {
             bar.set_length(lab.steps.len() as u64);
         }
         self.lab = Some(lab.clone());
+    }
+
+    /// On a cluster that stays, says that the run is gone from it without a trace.
+    fn prove(&self, ended: &Ended) {
+        if let Some(lab) = self.lab.as_ref().filter(|lab| lab.server.is_some())
+            && ended.cleaned
+        {
+            plain(&format!("cleaned up: nothing on the cluster has the label {RUN}={}", lab.run));
+        }
     }
 
     fn cluster(&self) -> &str {

@@ -5,7 +5,7 @@ use kube::core::DynamicObject;
 use super::{context::Context, result::Problem};
 use crate::{
     cluster::{
-        Cluster, Patience,
+        Cluster, ClusterError, Patience,
         mesh::{MeshError, Presence, presence::Installed},
     },
     mesh::install::{self, Settings},
@@ -49,6 +49,8 @@ pub struct Chosen {
     pub manifests: Vec<DynamicObject>,
     /// What whoever runs the lab should know about it.
     pub notice: Option<String>,
+    /// Why nobody could look which mesh is there. What has to be applied then is a whole one.
+    pub unseen: Option<Problem>,
 }
 
 /// Finds the mesh that was asked for, or what it takes to install it.
@@ -68,26 +70,32 @@ pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshErro
                      are asked until they hold twice, and blocked callers are confirmed at their own end only"
                         .to_owned(),
                 ),
+                unseen: None,
             });
         }
     };
-    match cluster.mesh().await? {
-        Presence::Istio(by) => Err(MeshError::Istio(by)),
-        Presence::Labctl(installed) => Ok(Chosen {
+    let settings = Settings { image: image.clone(), ..Settings::default() };
+    let manifests = install::manifests(&settings)?;
+    let brought = |manifests, unseen| Chosen {
+        trust_domain: settings.trust_domain.clone(),
+        distribution: Distribution::Acknowledged,
+        manifests,
+        notice: None,
+        unseen,
+    };
+    match cluster.mesh().await {
+        Ok(Presence::Istio(by)) => Err(MeshError::Istio(by)),
+        Ok(Presence::Labctl(installed)) => Ok(Chosen {
             notice: difference(&installed, image),
             trust_domain: installed.trust_domain,
             distribution: Distribution::Acknowledged,
             manifests: Vec::new(),
+            unseen: None,
         }),
-        Presence::Absent => {
-            let settings = Settings { image: image.clone(), ..Settings::default() };
-            Ok(Chosen {
-                manifests: cluster.own_mesh(install::manifests(&settings)?).await?,
-                trust_domain: settings.trust_domain,
-                distribution: Distribution::Acknowledged,
-                notice: None,
-            })
-        }
+        Ok(Presence::Absent) => Ok(brought(cluster.own_mesh(manifests).await?, None)),
+        // Who may not even look is told of everything else that is missing, too.
+        Err(error @ ClusterError::Request { status: Some(403), .. }) => Ok(brought(manifests, Some(error.into()))),
+        Err(error) => Err(error.into()),
     }
 }
 

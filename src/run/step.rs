@@ -12,7 +12,7 @@ use super::{
     result::{Problem, StepResult},
 };
 use crate::{
-    cluster::Patience,
+    cluster::{ClusterError, Patience},
     lab::{action::Action, check::Check, model::Step, position::Located},
     probe::{self, judge::Outcome, result::CheckResult},
 };
@@ -27,10 +27,10 @@ impl Context<'_> {
         let began = Instant::now();
         self.events.emit(Event::StepStarted { step: index });
         let patience = self.patience();
-        let problem = self.solve(index, &step.solve, &patience).await.err();
+        let mut problem = self.solve(index, &step.solve, &patience).await.err();
         let mut checks = Vec::new();
         if problem.is_none() {
-            checks = self.settle(index, &step.expect, &patience).await;
+            (checks, problem) = self.settle(index, &step.expect, &patience).await;
         }
         let worst = checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Error);
         let outcome = if problem.is_some() { Outcome::Error } else { worst };
@@ -63,8 +63,14 @@ impl Context<'_> {
     /// Asks all checks until all are green, or the deadline has passed: as a rule only those again that are red.
     ///
     /// Where proxies do not tell what they work with, one that is green may be so because of the policy of before: then
-    /// all are asked in each round, and two rounds must be green.
-    async fn settle(&self, index: usize, checks: &[Located<Check>], patience: &Patience) -> Vec<CheckResult> {
+    /// all are asked in each round, and two rounds must be green. Answers what was seen, and the problem if the cluster
+    /// is lost meanwhile.
+    async fn settle(
+        &self,
+        index: usize,
+        checks: &[Located<Check>],
+        patience: &Patience,
+    ) -> (Vec<CheckResult>, Option<Problem>) {
         let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
         let mut pause = FIRST_PAUSE;
         let untold = self.mesh.distribution == Distribution::Untold;
@@ -73,7 +79,12 @@ impl Context<'_> {
             if untold {
                 results.iter_mut().for_each(|result| *result = None);
             }
-            let scene = self.prober().scene().await;
+            let scene = match self.prober().scene().await {
+                Err(lost @ ClusterError::Lost { .. }) => {
+                    return (results.into_iter().flatten().collect(), Some(lost.into()));
+                }
+                other => other,
+            };
             for (place, check) in checks.iter().enumerate() {
                 if results[place].as_ref().is_some_and(|result| result.outcome == Outcome::Pass) {
                     continue;
@@ -92,7 +103,7 @@ impl Context<'_> {
                 (true, false) => 1,
             };
             if wanted == 0 || patience.left() < pause {
-                return results.into_iter().flatten().collect();
+                return (results.into_iter().flatten().collect(), None);
             }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);

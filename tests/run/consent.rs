@@ -61,16 +61,19 @@ fn typed(home: &Home, arguments: &[&str], answer: &str) -> (i32, String) {
 #[test]
 fn without_a_terminal_it_is_refused() {
     let home = Home::new();
-    for command in [&["run", "mtls-strict"][..], &["down", "--all"]] {
-        let file = kubeconfig(&home, "production", REMOTE);
+    let file = kubeconfig(&home, "production", REMOTE);
+    let refused = |command: &[&str]| {
         let arguments: Vec<&str> = command.iter().chain(&["--kubeconfig", &file]).copied().collect();
         let (code, stdout, stderr) = parts(&home.run(&arguments));
         assert_eq!((code, stdout.as_str()), (2, ""));
-        insta::assert_snapshot!(stderr, @r"
-        error: the cluster production (https://api.cluster.invalid:6443) does not look local, and nobody can be asked
-        hint: if it is the one you mean, say so with --yes
-        ");
-    }
+        stderr
+    };
+    let told = refused(&["run", "mtls-strict"]);
+    insta::assert_snapshot!(told, @r"
+    error: the cluster production (https://api.cluster.invalid:6443) does not look local, and nobody can be asked
+    hint: if it is the one you mean, say so with --yes
+    ");
+    assert_eq!(refused(&["down", "--all"]), told);
 }
 
 #[test]

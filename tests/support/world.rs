@@ -5,12 +5,12 @@ use std::{
     panic::{AssertUnwindSafe, resume_unwind},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use futures::FutureExt;
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
     apps::v1::Deployment,
     core::v1::{Pod, ServiceAccount},
 };
@@ -42,6 +42,7 @@ pub struct World {
     home: TempDir,
     kubeconfig: PathBuf,
     image: Option<String>,
+    has_mesh: AtomicBool,
     _turn: Option<Turn>,
 }
 
@@ -82,7 +83,8 @@ impl World {
     ) -> Self {
         std::fs::create_dir(home.path().join("tmp")).unwrap();
         let cluster = Cluster::new(connection.client(), RunId::random());
-        Self { connection, cluster, home, kubeconfig, image, _turn: turn }
+        let has_mesh = AtomicBool::new(false);
+        Self { connection, cluster, home, kubeconfig, image, has_mesh, _turn: turn }
     }
 
     /// Runs a test, and leaves the cluster as it was, whatever comes of it.
@@ -92,11 +94,16 @@ impl World {
             self.explain().await;
         }
         let left = self.cluster.clean(&Self::patience()).await;
+        let uninstalled = match self.has_mesh.load(Ordering::Acquire) {
+            true => Some(self.labctl(&["mesh", "uninstall", "--yes"]).await),
+            false => None,
+        };
         self.connection.close().await;
         if let Err(panic) = outcome {
             resume_unwind(panic);
         }
         assert_eq!(left, []);
+        assert!(uninstalled.as_ref().is_none_or(|ran| ran.code == 0), "{uninstalled:?}");
     }
 
     /// Says what the pods of a failed test have come to.
@@ -155,15 +162,8 @@ impl World {
 
     /// Installs the mesh and waits until it injects.
     pub async fn install_mesh(&self) {
-        let settings = labctl::mesh::install::Settings { image: self.image(), ..Default::default() };
-        let objects = labctl::mesh::install::manifests(&settings).unwrap();
-        self.cluster.apply(objects, &Self::patience()).await.unwrap();
-        self.until_ready().await;
-        let trusted = |found: Option<&MutatingWebhookConfiguration>| {
-            let mut hooks = found.into_iter().flat_map(|found| found.webhooks.iter().flatten());
-            hooks.all(|hook| hook.client_config.ca_bundle.is_some())
-        };
-        within(await_condition(Api::all(self.client()), "labctl-mesh", trusted)).await.unwrap();
+        self.has_mesh.store(true, Ordering::Release);
+        self.labctl_ok(&["mesh", "install", "--yes", "--image", &self.image()]).await;
     }
 
     /// Creates objects as `kubectl apply` would, from YAML with one or more documents.
@@ -259,6 +259,7 @@ impl World {
     }
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+/// The answer, unless it takes too long.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
 }

@@ -72,7 +72,9 @@ fn line(found: &Found, inside: usize) -> String {
     if let Some(since) = found.deletion_timestamp {
         text.push_str(&format!("    being deleted since {since}\n"));
     }
-    if !found.finalizers.is_empty() {
+    // Every definition has a finalizer that means no harm; it is worth a word only where it is in the way.
+    let harmless = found.deletion_timestamp.is_none() && found.object.kind == "CustomResourceDefinition";
+    if !found.finalizers.is_empty() && !harmless {
         text.push_str(&format!("    finalizers: {}\n", found.finalizers.join(", ")));
     }
     for blocked in &found.blocked_by {

@@ -18,7 +18,7 @@ use crate::{
         apply::rank,
         kinds::Kind,
         labels,
-        mesh_status::{KINDS, SIDECAR, STATUS},
+        mesh_status::{POLICIES, SIDECAR, STATUS},
         pods,
         wait::{Progress, named, until},
     },
@@ -191,7 +191,7 @@ impl Cluster {
         let pods = self.injected_pods().await?.iter().map(pods::name).collect::<Vec<_>>();
         let definitions: Vec<String> = ours.iter().map(|planned| planned.object.name_any()).collect();
         let mut resources = Vec::new();
-        for (api_version, kind_name) in KINDS {
+        for (api_version, kind_name) in POLICIES {
             let kind = match self.kind(api_version, kind_name).await {
                 Err(ClusterError::UnknownKind { .. }) => continue,
                 other => other?,

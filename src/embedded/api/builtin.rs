@@ -1,10 +1,12 @@
 //! The catalogue of built-in kinds.
 
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
-    authorization::v1::{SelfSubjectAccessReview, SubjectAccessReview},
+    authorization::v1::{
+        LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+    },
     coordination::v1::Lease,
     core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
     discovery::v1::EndpointSlice,
@@ -15,7 +17,10 @@ use serde_json::Value;
 
 use super::{
     decode::Model,
-    kinds::{crd, deployment, events, namespace, pod, rbac, replica_set, secret, service, service_account, webhook},
+    kinds::{
+        config_map, crd, deployment, endpoints, events, lease, namespace, pod, rbac, replica_set, secret, service,
+        service_account, webhook,
+    },
     names::Names,
     path::Verb,
     resource::{Resource, Rules, Version},
@@ -104,13 +109,25 @@ const RBAC: Builtin =
 const REVIEW: Builtin = Builtin { namespaced: false, verbs: &[Verb::Create], ..BASE };
 
 static BUILTINS: &[Builtin] = &[
-    Builtin { kind: "ConfigMap", plural: "configmaps", short_names: &["cm"], model: Model::of::<ConfigMap>(), ..BASE },
+    Builtin {
+        kind: "ConfigMap",
+        plural: "configmaps",
+        short_names: &["cm"],
+        model: Model::of::<ConfigMap>(),
+        default: config_map::default,
+        validate: config_map::validate,
+        validate_update: config_map::validate_update,
+        ..BASE
+    },
     Builtin {
         kind: "Endpoints",
         plural: "endpoints",
         short_names: &["ep"],
         create_on_update: true,
         model: Model::of::<Endpoints>(),
+        default: endpoints::default,
+        validate: endpoints::validate,
+        validate_update: |new, _| endpoints::validate(new),
         ..BASE
     },
     Builtin {
@@ -206,7 +223,19 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         generations: true,
         model: Model::of::<MutatingWebhookConfiguration>(),
-        default: webhook::default,
+        default: webhook::default_mutating,
+        validate: webhook::validate,
+        validate_update: |new, _| webhook::validate(new),
+        ..CLUSTER
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        categories: &["api-extensions"],
+        generations: true,
+        model: Model::of::<ValidatingWebhookConfiguration>(),
+        default: webhook::default_validating,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
         ..CLUSTER
@@ -270,6 +299,21 @@ static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        namespaced: true,
+        model: Model::of::<LocalSubjectAccessReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        model: Model::of::<SelfSubjectRulesReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
         kind: "SelfSubjectAccessReview",
         plural: "selfsubjectaccessreviews",
         model: Model::of::<SelfSubjectAccessReview>(),
@@ -288,6 +332,8 @@ static BUILTINS: &[Builtin] = &[
         plural: "leases",
         create_on_update: true,
         model: Model::of::<Lease>(),
+        validate: lease::validate,
+        validate_update: |new, _| lease::validate(new),
         ..BASE
     },
     Builtin {
@@ -335,6 +381,12 @@ static BUILTINS: &[Builtin] = &[
         ..RBAC
     },
 ];
+
+/// Whether a kind is built in.
+pub(super) fn is_known(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    BUILTINS.iter().any(|known| known.group == group && known.version == version && known.kind == kind)
+}
 
 /// All built-in kinds as resources.
 pub fn resources() -> impl Iterator<Item = Resource> {
