@@ -79,7 +79,8 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
-        walked.verdict = Verdict::Problem;
+        let given_up = interrupt.give_up.is_cancelled();
+        walked.verdict = if given_up { Verdict::Interrupted } else { Verdict::Problem };
     }
     let cleaned = reached && leftovers.is_empty();
     let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };

@@ -38,10 +38,12 @@ impl Ledger {
         }
     }
 
-    /// Strikes out an object that is gone.
+    /// Strikes out an object that is gone, with what was in it if it was a namespace.
     pub(super) fn gone(&mut self, object: &ObjectRef) {
+        let was_inside =
+            |other: &ObjectRef| object.kind == "Namespace" && other.namespace.as_ref() == Some(&object.name);
         for batch in &mut self.batches {
-            batch.retain(|entry| entry.object != *object);
+            batch.retain(|entry| entry.object != *object && !was_inside(&entry.object));
         }
     }
 
