@@ -151,6 +151,10 @@ impl Server {
         let upgrade = parts.extensions.remove();
         let body = body::read(body).await?;
         let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade };
+        let is_inside = call.target.namespace.is_some() && call.resource.table != "namespaces";
+        if !call.resource.namespaced && is_inside || call.resource.is_review() && call.target.name.is_some() {
+            return Err(Status::no_such_resource());
+        }
         if call.resource.namespaced && call.target.namespace.is_none() {
             match call.verb {
                 Verb::List | Verb::Watch => {}

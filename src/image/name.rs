@@ -12,11 +12,11 @@ pub struct ImageName(Reference);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NotAName {
     /// It has a digest, which is not for us to choose.
-    #[error("a digest follows from the image's content: write REGISTRY/REPOSITORY:TAG")]
+    #[error("a digest follows from what is in the image: write REGISTRY/REPOSITORY:TAG")]
     Digest,
     /// It does not read as a name.
-    #[error("{0}: write REGISTRY/REPOSITORY:TAG")]
-    Form(String),
+    #[error("write it as REGISTRY/REPOSITORY:TAG, in small letters")]
+    Form,
 }
 
 impl ImageName {
@@ -47,7 +47,7 @@ impl FromStr for ImageName {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
-        let reference = Reference::from_str(text).map_err(|error| NotAName::Form(error.to_string()))?;
+        let reference = Reference::from_str(text).map_err(|_| NotAName::Form)?;
         if reference.digest().is_some() {
             return Err(NotAName::Digest);
         }
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(ImageName::own().to_string(), format!("localhost/labctl:{}", env!("CARGO_PKG_VERSION")));
         let digest = format!("localhost/labctl@sha256:{}", "0".repeat(64));
         assert_eq!(read(&digest), Err(NotAName::Digest));
-        insta::assert_snapshot!(read("localhost/Labctl").unwrap_err(), @"");
-        insta::assert_snapshot!(read("").unwrap_err(), @"");
+        assert_eq!(read("localhost/Labctl"), Err(NotAName::Form));
+        assert_eq!(read(""), Err(NotAName::Form));
     }
 }

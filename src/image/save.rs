@@ -41,11 +41,8 @@ fn directly(image: &Image, name: &ImageName, file: &Path) -> io::Result<()> {
 
 fn beside(image: &Image, name: &ImageName, file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut unfinished = tempfile::Builder::new();
-    unfinished.prefix(".labctl-image-");
-    #[cfg(unix)]
-    unfinished.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut unfinished = unfinished.tempfile_in(folder)?;
+    let create = |path: &Path| fs::File::create_new(path);
+    let mut unfinished = tempfile::Builder::new().prefix(".labctl-image-").make_in(folder, create)?;
     let mut out = io::BufWriter::new(unfinished.as_file_mut());
     archive::write(image, name, &mut out)?;
     out.flush()?;

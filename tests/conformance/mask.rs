@@ -1,5 +1,7 @@
 //! What differs from run to run is masked, and nothing else.
 
+mod composite;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -9,6 +11,20 @@ use crate::answer::Answer;
 
 /// Managers that write whenever they get round to it.
 const LATE: &[&str] = &["kube-controller-manager", "kube-scheduler", "kubelet"];
+
+/// Fields that Go writes as null when they are not set; to clients that is the same as nothing.
+const UNSET: &[&str] = &[
+    "conditions",
+    "creationTimestamp",
+    "eventTime",
+    "firstTimestamp",
+    "lastTimestamp",
+    "object",
+    "rules",
+    "storedVersions",
+    "subsets",
+    "webhooks",
+];
 
 /// Patterns of texts, and what is shown instead.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -37,7 +53,9 @@ fn walk(value: &mut Value) {
         Value::String(found) => text(found),
         Value::Array(items) => items.iter_mut().for_each(walk),
         Value::Object(fields) => {
+            fields.retain(|key, value| !value.is_null() || !UNSET.contains(&key.as_str()));
             generated_name(fields);
+            discovery(fields);
             for (key, value) in fields.iter_mut() {
                 match key.as_str() {
                     "resourceVersion" if value.as_str().is_some_and(|text| !text.is_empty()) => {
@@ -45,6 +63,11 @@ fn walk(value: &mut Value) {
                     }
                     "nodePort" | "healthCheckNodePort" if value.is_number() => *value = "[port]".into(),
                     "managedFields" => managers(value),
+                    "message" => {
+                        if let Value::String(text) = value {
+                            *text = composite::mask(text);
+                        }
+                    }
                     _ => {}
                 }
                 walk(value);
@@ -71,6 +94,20 @@ fn generated_name(metadata: &mut serde_json::Map<String, Value>) {
     {
         *name = format!("{prefix}[random]");
     }
+}
+
+/// Documents of discovery are maps by name, and clients read them so; hashes are the server's own.
+fn discovery(document: &mut serde_json::Map<String, Value>) {
+    for list in ["groups", "resources"] {
+        let named = document.get(list).and_then(Value::as_array).and_then(|entries| {
+            let entries = entries.iter().map(|entry| Some((entry["name"].as_str()?.to_owned(), entry.clone())));
+            entries.collect::<Option<serde_json::Map<String, Value>>>()
+        });
+        if let Some(named) = named.filter(|named| !named.is_empty()) {
+            document.insert(list.to_owned(), Value::Object(named));
+        }
+    }
+    document.remove("storageVersionHash");
 }
 
 /// The order of managers depends on the second they wrote in, and controllers come when they come.

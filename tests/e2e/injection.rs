@@ -5,7 +5,7 @@ use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
 
 use crate::{
-    manifests::{namespace, peer_authentication, server},
+    manifests::{client, namespace, peer_authentication, server, service},
     matrix::call,
     support::{World, on_both_clusters},
 };
@@ -60,9 +60,7 @@ async fn redirecting_a_second_time_changes_nothing(world: &World) {
     world.install_mesh().await;
     world.apply(&(namespace("foo", Some("enabled")) + &namespace("legacy", None))).await;
     world.until_accounts(&["foo", "legacy"]).await;
-    world.apply(&server(world, "httpbin", "foo", "")).await;
-    world.apply(&crate::manifests::client(world, "sleep", "legacy", "")).await;
-    world.apply(&crate::manifests::client(world, "sleep", "foo", "")).await;
+    world.apply(&(client(world, "sleep", "legacy", "") + &client(world, "sleep", "foo", ""))).await;
     world.until_ready().await;
 
     let mut twice = serde_json::to_value(admitted(world, "foo", None, None).await).unwrap();
@@ -70,16 +68,16 @@ async fn redirecting_a_second_time_changes_nothing(world: &World) {
     let mut again = containers[0].clone();
     again["name"] = "again".into();
     containers.push(again);
-    world.apply(&as_manifest(twice, world)).await;
+    world.apply(&as_manifest(twice)).await;
     world.until_ready().await;
-    world.apply(&(crate::manifests::service("twice", "foo") + &peer_authentication("istio-system", "STRICT"))).await;
+    world.apply(&(service("twice", "foo") + &peer_authentication("istio-system", "STRICT"))).await;
     world.until_distributed(&["foo"]).await;
     assert_eq!(call(world, "sleep.foo", "twice.foo").await, "mtls");
     assert_eq!(call(world, "sleep.legacy", "twice.foo").await, "exit 56");
 }
 
 /// An admitted pod as somebody would write it: httpbin, under the name and label `twice`.
-fn as_manifest(mut pod: Value, world: &World) -> String {
+fn as_manifest(mut pod: Value) -> String {
     let spec = &mut pod["spec"];
     spec["containers"][0]["command"] = json!(["httpbin"]);
     spec["terminationGracePeriodSeconds"] = 1.into();
@@ -88,6 +86,5 @@ fn as_manifest(mut pod: Value, world: &World) -> String {
     labels["app"] = "twice".into();
     let metadata = json!({"name": "twice", "namespace": "foo", "labels": labels, "annotations": annotations});
     let spec = pod["spec"].take();
-    let _ = world;
     serde_yaml::to_string(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})).unwrap()
 }

@@ -9,6 +9,8 @@ mod change;
 mod injection;
 mod manifests;
 mod matrix;
+mod probes;
+mod refusals;
 mod whole;
 
 #[path = "../support/mod.rs"]

@@ -8,7 +8,7 @@ mod real;
 mod world;
 
 pub use real::Turn;
-pub use world::{Ran, World};
+pub use world::{Ran, World, within};
 
 /// Makes of each function, an `async fn(&World)`, a test on the embedded cluster and a test on the real one.
 ///

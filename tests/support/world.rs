@@ -259,6 +259,7 @@ impl World {
     }
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+/// The answer, unless it takes too long.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
 }

@@ -1,10 +1,12 @@
 //! The catalogue of built-in kinds.
 
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
-    authorization::v1::{SelfSubjectAccessReview, SubjectAccessReview},
+    authorization::v1::{
+        LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+    },
     coordination::v1::Lease,
     core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
     discovery::v1::EndpointSlice,
@@ -206,7 +208,19 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         generations: true,
         model: Model::of::<MutatingWebhookConfiguration>(),
-        default: webhook::default,
+        default: webhook::default_mutating,
+        validate: webhook::validate,
+        validate_update: |new, _| webhook::validate(new),
+        ..CLUSTER
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        categories: &["api-extensions"],
+        generations: true,
+        model: Model::of::<ValidatingWebhookConfiguration>(),
+        default: webhook::default_validating,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
         ..CLUSTER
@@ -266,6 +280,21 @@ static BUILTINS: &[Builtin] = &[
         kind: "TokenReview",
         plural: "tokenreviews",
         model: Model::of::<TokenReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        namespaced: true,
+        model: Model::of::<LocalSubjectAccessReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        model: Model::of::<SelfSubjectRulesReview>(),
         ..REVIEW
     },
     Builtin {
@@ -335,6 +364,12 @@ static BUILTINS: &[Builtin] = &[
         ..RBAC
     },
 ];
+
+/// Whether a kind is built in.
+pub(super) fn is_known(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    BUILTINS.iter().any(|known| known.group == group && known.version == version && known.kind == kind)
+}
 
 /// All built-in kinds as resources.
 pub fn resources() -> impl Iterator<Item = Resource> {

@@ -153,7 +153,12 @@ fn resource_list(resources: &Resources, group: &str, version: &str) -> Result<Va
         return Err(Status::no_such_resource());
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Ok(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list}))
+    let mut document = json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": list});
+    // The document of the core group has never said which version it is in itself.
+    if !group.is_empty() {
+        document["apiVersion"] = "v1".into();
+    }
+    Ok(document)
 }
 
 fn described(resource: &Resource) -> Value {

@@ -54,6 +54,16 @@ impl Call {
         Ok(())
     }
 
+    /// Removes from a new object's metadata what its author has no say in.
+    pub(super) fn strip(&self, object: &mut Value) {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            for field in ["creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "uid"] {
+                metadata.remove(field);
+            }
+            drop_empty(metadata);
+        }
+    }
+
     /// Starts the life of a new object.
     pub(super) fn begin(&self, object: &mut Value) {
         let generate = text(object, "generateName").to_owned();
@@ -61,7 +71,7 @@ impl Call {
             object["metadata"]["name"] = names::generate(&generate).into();
         }
         if let Some(metadata) = object["metadata"].as_object_mut() {
-            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
                 metadata.remove(field);
             }
             drop_empty(metadata);
@@ -108,12 +118,32 @@ impl Call {
             Rules::Builtin(builtin) => builtin.names,
             Rules::Custom(_) => names::Names::Subdomain,
         };
+        let generate = text(object, "generateName");
+        if !generate.is_empty()
+            && let Some(problem) = rule.check_prefix(generate)
+        {
+            errors.insert(0, FieldError::invalid("metadata.generateName", generate, problem));
+        }
         if name.is_empty() {
             errors.push(FieldError::required("metadata.name", "name or generateName is required"));
         } else if let Some(problem) = rule.check(name) {
             errors.push(FieldError::invalid("metadata.name", name, problem));
         }
         errors
+    }
+
+    /// Complains about what a change cannot touch, and says so where Kubernetes does.
+    pub(super) fn check_fixed_metadata(&self, object: &Value, before: &Value) -> Vec<FieldError> {
+        let (new, old) = (&object["metadata"], &before["metadata"]);
+        let fields = ["deletionTimestamp", "deletionGracePeriodSeconds"];
+        let changed = fields.into_iter().filter(|&field| !new[field].is_null() && new[field] != old[field]);
+        let error = |field: &str| {
+            // Go prints a time in its own way.
+            let shown = new[field].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+            let shown = shown.map(|time| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string());
+            FieldError::immutable(format!("metadata.{field}"), new[field].clone(), shown)
+        };
+        changed.map(error).collect()
     }
 
     /// Complains about a changed object's metadata.

@@ -253,3 +253,74 @@ fn refused(message: Message) -> Result<bool, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    impl Request {
+        /// What was added, as the kernel reads it.
+        pub(crate) fn messages(&self) -> Result<Vec<Message<'_>>, Malformed> {
+            messages(&self.0)
+        }
+    }
+
+    fn messages(mut bytes: &[u8]) -> Result<Vec<Message<'_>>, Malformed> {
+        let mut found = Vec::new();
+        while !bytes.is_empty() {
+            found.push(next_message(&mut bytes)?);
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn message_is_laid_out_as_the_kernel_reads_it() {
+        let mut request = Request::default();
+        request.add(0x0a03, CREATE, 7, &[2, 0, 0, 10], |attributes| {
+            attributes.text(1, "lo");
+            attributes.nest(4, |attributes| attributes.number(1, 3));
+        });
+        let (short, long) = (|number: u16| number.to_ne_bytes().to_vec(), |number: u32| number.to_ne_bytes().to_vec());
+        let head = [long(40), short(0x0a03), short(0x401), long(7), vec![0; 4]];
+        let body = [
+            vec![2, 0, 0, 10],
+            [short(7), short(1), b"lo\0\0".to_vec()].concat(),
+            [short(12), short(0x8004), short(8), short(1), vec![0, 0, 0, 3]].concat(),
+        ];
+        assert_eq!(request.0, [head.concat(), body.concat()].concat());
+    }
+
+    #[test]
+    fn acknowledgement_is_success_or_the_kernels_error() {
+        let of = |payload: &[u8]| refused(Message { kind: ERROR, flags: 0, sequence: 5, payload });
+        let coded = |code: i32| of(&[code.to_ne_bytes().to_vec(), vec![0; 16]].concat());
+        assert!(matches!(coded(0), Ok(true)));
+        let Err(Failure::Refused { sequence, error }) = coded(-1) else { panic!("not refused") };
+        assert_eq!((sequence, error.kind()), (5, io::ErrorKind::PermissionDenied));
+        assert!(matches!(of(&[]), Err(Failure::Unheard(_))));
+        assert!(matches!(coded(i32::MIN), Err(Failure::Unheard(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+            let _ = attributes(&bytes);
+            if let Ok(found) = messages(&bytes) {
+                prop_assert!(found.iter().map(|message| message.payload.len()).sum::<usize>() <= bytes.len());
+            }
+        }
+
+        #[test]
+        fn attributes_are_read_as_they_were_put(values in vec((1_u16..100, vec(any::<u8>(), 0..20)), 0..10)) {
+            let mut request = Request::default();
+            request.add(1, 0, 0, &[], |attributes| {
+                values.iter().for_each(|(kind, value)| attributes.put(*kind, value));
+            });
+            let found = request.messages().unwrap();
+            let expected: Vec<(u16, &[u8])> = values.iter().map(|(kind, value)| (*kind, value.as_slice())).collect();
+            prop_assert_eq!(attributes(found[0].payload).unwrap(), expected);
+        }
+    }
+}

@@ -209,3 +209,74 @@ fn number_of_hook(hook: Hook) -> u32 {
         Hook::Prerouting => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::host::redirect::{IpRange, Ports, Ranges, Redirect};
+
+    fn any_range() -> impl Strategy<Value = IpRange> {
+        let ip = (any::<[u8; 4]>(), 0..=32_u8).prop_map(|(octets, length)| (IpAddr::from(octets), length));
+        let ip6 = (any::<[u8; 16]>(), 0..=128_u8).prop_map(|(octets, length)| (IpAddr::from(octets), length));
+        prop_oneof![ip, ip6].prop_map(|(address, length)| IpRange::new(address, length).expect("short enough"))
+    }
+
+    prop_compose! {
+        fn any_redirect()(
+            (outbound_port, inbound_port, exempt_uid, exempt_gid) in any::<(u16, u16, u32, u32)>(),
+            include_inbound in prop_oneof![Just(Ports::All), vec(any::<u16>(), 0..4).prop_map(Ports::Only)],
+            exclude_inbound in vec(any::<u16>(), 0..4),
+            include_outbound_ranges in prop_oneof![Just(Ranges::All), vec(any_range(), 0..4).prop_map(Ranges::Only)],
+            exclude_outbound in vec(any::<u16>(), 0..4),
+            exclude_outbound_ranges in vec(any_range(), 0..4),
+        ) -> Redirect {
+            Redirect {
+                outbound_port, inbound_port, exempt_uid, exempt_gid, include_inbound, exclude_inbound,
+                include_outbound_ranges, exclude_outbound, exclude_outbound_ranges,
+            }
+        }
+    }
+
+    /// The expressions of a rule, as they are sent.
+    fn sent(family: Family, hook: Hook, rule: &Rule) -> Vec<u8> {
+        let mut request = Request::default();
+        request.add(kind(NEW_RULE), 0, 1, &general(0, 0), |attributes| write_rule(family, hook, rule, attributes));
+        let messages = request.messages().unwrap();
+        let found = attributes(&messages[0].payload[general(0, 0).len()..]).unwrap();
+        assert_eq!(text(&found, RULE_CHAIN), Some(hook.chain()));
+        attribute(&found, RULE_EXPRESSIONS).unwrap().to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(redirect in any_redirect()) {
+            for family in [Family::Ip, Family::Ip6] {
+                for Chain { hook, rules } in redirect.table(family).chains {
+                    for rule in rules {
+                        prop_assert_eq!(expression::read(family, &sent(family, hook, &rule)), Ok(rule));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn damaged_expressions_are_read_or_refused(redirect in any_redirect(), at in any::<prop::sample::Index>(), byte: u8) {
+            for rule in redirect.table(Family::Ip).chains.into_iter().flat_map(|chain| chain.rules) {
+                let mut bytes = sent(Family::Ip, Hook::Output, &rule);
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                let _ = expression::read(Family::Ip, &bytes);
+                let _ = expression::read(Family::Ip6, &bytes[..at]);
+            }
+        }
+
+        #[test]
+        fn nonsense_is_refused(bytes in vec(any::<u8>(), 0..200)) {
+            prop_assert!(expression::read(Family::Ip, &bytes).is_err());
+        }
+    }
+}

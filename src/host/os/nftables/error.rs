@@ -44,8 +44,8 @@ pub enum NftablesError {
     },
     /// The kernel lacks a part.
     #[error(
-        "the kernel cannot {what}: it lacks {module} ({error}). On the node: `modprobe {module}`; to have it there after a \
-         restart: `echo {module} > /etc/modules-load.d/{module}.conf`. A kernel without it needs CONFIG_{option}"
+        "the node's kernel cannot {what}: module {module} is missing ({error}). On the node, `modprobe {module}` loads it \
+         and `echo {module} > /etc/modules-load.d/{module}.conf` keeps it; a kernel is built with it by CONFIG_{option}"
     )]
     Missing {
         /// What it would be good for.
@@ -155,5 +155,50 @@ impl From<NftablesError> for io::Error {
             NftablesError::Refused { error, .. } | NftablesError::Unheard(error) => error.kind(),
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::redirect::{Redirect, rules::Hook};
+
+    fn parts() -> Vec<Part> {
+        let table = Redirect::default().table(Family::Ip6);
+        let outbound = table.chains.into_iter().find(|chain| chain.hook == Hook::Output).unwrap();
+        let rule = outbound.rules.into_iter().next_back().unwrap();
+        vec![Part::Nftables, Part::Table(Family::Ip6), Part::Chain(Family::Ip6), Part::Rule(Family::Ip6, rule)]
+    }
+
+    fn told(sequence: u32, code: Errno) -> String {
+        NftablesError::of_batch(Failure::Refused { sequence, error: code.into() }, &parts()).to_string()
+    }
+
+    #[test]
+    fn a_part_that_the_kernel_lacks_is_named() {
+        let socket = NftablesError::of_socket(Errno::PROTONOSUPPORT.into());
+        insta::assert_snapshot!(socket, @"the node's kernel cannot be told of rules: module nfnetlink is missing (Protocol not supported (os error 93)). On the node, `modprobe nfnetlink` loads it and `echo nfnetlink > /etc/modules-load.d/nfnetlink.conf` keeps it; a kernel is built with it by CONFIG_NETFILTER_NETLINK");
+        insta::assert_snapshot!(told(0, Errno::OPNOTSUPP), @"the node's kernel cannot keep rules: module nf_tables is missing (Operation not supported (os error 95)). On the node, `modprobe nf_tables` loads it and `echo nf_tables > /etc/modules-load.d/nf_tables.conf` keeps it; a kernel is built with it by CONFIG_NF_TABLES");
+        insta::assert_snapshot!(told(1, Errno::AFNOSUPPORT), @"the node's kernel cannot keep rules: module nf_tables is missing (Address family not supported by protocol (os error 97)). On the node, `modprobe nf_tables` loads it and `echo nf_tables > /etc/modules-load.d/nf_tables.conf` keeps it; a kernel is built with it by CONFIG_NF_TABLES");
+        insta::assert_snapshot!(told(2, Errno::NOENT), @"the node's kernel cannot rewrite addresses: module nft_chain_nat is missing (No such file or directory (os error 2)). On the node, `modprobe nft_chain_nat` loads it and `echo nft_chain_nat > /etc/modules-load.d/nft_chain_nat.conf` keeps it; a kernel is built with it by CONFIG_NFT_NAT");
+        insta::assert_snapshot!(told(3, Errno::NOENT), @"the node's kernel cannot redirect connections: module nft_redir is missing (No such file or directory (os error 2)). On the node, `modprobe nft_redir` loads it and `echo nft_redir > /etc/modules-load.d/nft_redir.conf` keeps it; a kernel is built with it by CONFIG_NFT_REDIR");
+    }
+
+    #[test]
+    fn other_refusals_say_what_was_refused() {
+        insta::assert_snapshot!(told(0, Errno::PERM), @"redirect rules take the capability NET_ADMIN, which this process lacks (in a pod: securityContext.capabilities.add: [NET_ADMIN], in a namespace whose pod security level is privileged)");
+        insta::assert_snapshot!(told(1, Errno::NOMEM), @"the kernel refuses table ip6 labctl: Cannot allocate memory (os error 12)");
+        insta::assert_snapshot!(told(2, Errno::BUSY), @"the kernel refuses a nat chain in table ip6 labctl: Device or resource busy (os error 16)");
+        insta::assert_snapshot!(told(3, Errno::INVAL), @"the kernel refuses the rule `meta l4proto tcp redirect to :15001` in table ip6 labctl: Invalid argument (os error 22)");
+        insta::assert_snapshot!(told(99, Errno::INVAL), @"the kernel refuses a change of rules: Invalid argument (os error 22)");
+        insta::assert_snapshot!(NftablesError::Changing, @"the rules change faster than they can be read: try again");
+        insta::assert_snapshot!(NftablesError::of_socket(Errno::MFILE.into()), @"the kernel cannot be asked about redirect rules: Too many open files (os error 24)");
+    }
+
+    #[test]
+    fn kinds_tell_a_missing_right_from_a_missing_part() {
+        let kind = |code| io::Error::from(NftablesError::of_part(&Part::Nftables, Errno::into(code))).kind();
+        assert_eq!(kind(Errno::PERM), io::ErrorKind::PermissionDenied);
+        assert_eq!(kind(Errno::OPNOTSUPP), io::ErrorKind::Unsupported);
     }
 }

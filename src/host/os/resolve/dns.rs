@@ -42,6 +42,9 @@ pub enum ResolveError {
         /// What kind of failure that is.
         kind: ErrorKind,
     },
+    /// Nobody can be asked.
+    #[error("no name server to ask for `{0}`: {RESOLV_CONF} names none")]
+    NoServer(String),
     /// The name does not exist, or has no address.
     #[error("no address for `{0}`")]
     NotFound(String),
@@ -51,6 +54,7 @@ impl From<ResolveError> for io::Error {
     fn from(error: ResolveError) -> Self {
         let kind = match &error {
             ResolveError::Failed { kind, .. } => *kind,
+            ResolveError::NoServer(_) => ErrorKind::Other,
             ResolveError::NotFound(_) => ErrorKind::NotFound,
         };
         Self::new(kind, error)
@@ -96,10 +100,14 @@ impl Names {
     /// The addresses of `name`, IPv4 first: at least one.
     ///
     /// # Errors
-    /// [`ResolveError::NotFound`] only if every name server's answer was that there is none.
+    /// [`ResolveError::NotFound`] only if every answer was that there is none.
     pub async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
         if let Some(known) = self.known(name) {
             return Ok(known);
+        }
+        // The C library would ask this machine, which in a container is nobody.
+        if self.config.nameservers.is_empty() {
+            return Err(ResolveError::NoServer(name.to_owned()));
         }
         let resolver = self.resolver().map_err(|error| self.failed(name, &error))?;
         let search = self.config.get_last_search_or_domain().map(String::as_str);
@@ -138,13 +146,12 @@ impl Names {
             .then(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
     }
 
-    /// The name servers; without any, the one of this machine, as `resolv.conf(5)` says.
-    fn servers(&self) -> Vec<IpAddr> {
-        self.config.get_nameservers_or_local().iter().map(IpAddr::from).collect()
+    fn servers(&self) -> impl Iterator<Item = IpAddr> {
+        self.config.nameservers.iter().map(IpAddr::from)
     }
 
     fn resolver(&self) -> Result<TokioResolver, NetError> {
-        let servers = self.servers().into_iter().map(|address| {
+        let servers = self.servers().map(|address| {
             let mut server = NameServerConfig::udp_and_tcp(address);
             for connection in &mut server.connections {
                 connection.port = self.port;
@@ -171,7 +178,7 @@ impl Names {
     }
 
     fn failed(&self, name: &str, error: &NetError) -> ResolveError {
-        let servers: Vec<String> = self.servers().iter().map(IpAddr::to_string).collect();
+        let servers: Vec<String> = self.servers().map(|address| address.to_string()).collect();
         let (kind, why) = match error {
             NetError::Timeout => (ErrorKind::TimedOut, "it does not answer".to_owned()),
             NetError::Io(error) => (error.kind(), error.to_string()),
