@@ -7,7 +7,7 @@ mod clash;
 pub mod context;
 pub mod event;
 pub mod keep;
-mod mesh;
+pub mod mesh;
 pub mod result;
 mod rights;
 mod step;
@@ -24,18 +24,19 @@ use crate::{
 };
 use context::Context;
 use event::{Event, Events, Phase};
+use mesh::{Chosen, Mesh};
 use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
 
 /// How long cleaning up may take at least, however the run went.
 const CLEANUP: Duration = Duration::from_secs(60);
-/// The trust domain of a mesh that we install, and Istio's default.
-const TRUST_DOMAIN: &str = "cluster.local";
 
 /// What a person asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// On which cluster.
     pub target: Target,
+    /// In which mesh.
+    pub mesh: Mesh,
     /// How long the mesh, the setup and each step may take.
     pub deadline: Duration,
     /// Whether the lab stays up after its last step until somebody interrupts.
@@ -56,14 +57,16 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
     let began = Instant::now();
     let id = RunId::random();
     events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
-    let (mut walked, leftovers, reached) = match reach(&options.target, &events, interrupt).await {
+    let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
+    let (mut walked, leftovers, reached) = match reached.await {
         Err(walked) => (walked, Vec::new(), false),
-        Ok(connection) => {
+        Ok((connection, cluster, mesh)) => {
+            mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
             let context = Context {
                 lab,
-                cluster: Cluster::new(connection.client(), id).of_lab(&lab.metadata.name),
+                cluster,
                 events: events.clone(),
-                trust_domain: TRUST_DOMAIN.to_owned(),
+                mesh,
                 deadline: options.deadline,
                 target: options.target.clone(),
             };
@@ -106,10 +109,26 @@ impl Walked {
     }
 }
 
-async fn reach(target: &Target, events: &Events, interrupt: &Interrupt) -> Result<Connection, Walked> {
-    let connected = phase(events, Phase::Cluster, connect(target));
+/// Reaches the cluster and finds out about its mesh.
+async fn reach(
+    options: &Options,
+    cluster: impl FnOnce(kube::Client) -> Cluster,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<(Connection, Cluster, Chosen), Walked> {
+    let reached = phase(events, Phase::Cluster, async {
+        let connection = connect(&options.target).await.map_err(Problem::from)?;
+        let cluster = cluster(connection.client());
+        match mesh::choose(&cluster, &options.mesh).await {
+            Ok(mesh) => Ok((connection, cluster, mesh)),
+            Err(error) => {
+                connection.close().await;
+                Err(Problem::from(error))
+            }
+        }
+    });
     tokio::select! {
-        connected = connected => connected.map_err(|error| Walked::stopped(error.into())),
+        reached = reached => reached.map_err(Walked::stopped),
         () = interrupt.stop.cancelled() => Err(Walked::interrupted()),
     }
 }
@@ -138,13 +157,11 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
 /// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
 async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     let mesh = phase(&context.events, Phase::Mesh, async {
-        let mesh = context.missing_mesh().await;
+        let mesh = context.mesh.manifests.clone();
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
-        // Who may not even look for a mesh is told of everything else that is missing, too.
-        let manifests = mesh.as_ref().cloned().or_else(|_| context.mesh_manifests())?;
-        let all: Vec<_> = manifests.into_iter().chain(objects?).collect();
+        let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
         context.check_rights(&all).await?;
-        let mesh = mesh?;
+        context.mesh.unseen.clone().map_or(Ok(()), Err)?;
         let free = context.cluster.check_clashes(&all).await;
         free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }

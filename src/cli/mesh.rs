@@ -1,6 +1,6 @@
 //! `labctl mesh`: the mesh of a cluster that is there.
 
-mod install;
+pub mod install;
 mod status;
 mod uninstall;
 

@@ -7,10 +7,11 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs};
+use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs, mesh::install::image};
 use crate::{
     cluster::Target,
     lab::model::Lab,
+    mesh::install::Settings,
     report::{
         Format,
         document::RunReport,
@@ -20,6 +21,7 @@ use crate::{
     run::{
         Interrupt, Options,
         event::Events,
+        mesh::Mesh,
         result::{Leftover, Verdict},
         run,
     },
@@ -53,6 +55,15 @@ enum On {
     K8s,
 }
 
+/// Whose mesh a lab runs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum MeshKind {
+    /// The Istio that is on the cluster; nothing is installed
+    Istio,
+    /// Labctl's own, installed for the run unless it is there
+    Labctl,
+}
+
 /// Runs a lab: does its steps, checks what must be seen, grades, cleans up
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -63,6 +74,12 @@ pub struct RunArgs {
     on: Option<On>,
     #[command(flatten)]
     kubernetes: KubernetesArgs,
+    /// The mesh to run in
+    #[arg(long, value_enum, default_value_t = MeshKind::Labctl)]
+    mesh: MeshKind,
+    /// The image of the mesh and of the lab's programs on a Kubernetes [default: the one of this version]
+    #[arg(long, value_name = "REF", value_parser = image)]
+    image: Option<String>,
     /// How the run is shown on standard output
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -89,11 +106,16 @@ impl RunArgs {
     /// 130 if somebody interrupts.
     pub fn execute(self) -> Result<u8, CliError> {
         self.check_usage()?;
-        let lab = self.lab.load()?;
+        let image = self.image.clone().unwrap_or_else(|| Settings::default().image);
+        let lab = self.lab.load_for(&image)?;
         let target = self.target()?;
+        let mesh = match self.mesh {
+            MeshKind::Istio => Mesh::Istio,
+            MeshKind::Labctl => Mesh::Labctl { image },
+        };
         let files = open(self.report)?;
         let deadline = self.deadline.unwrap_or_else(|| target.deadline());
-        let options = Options { target, deadline, keep: self.keep };
+        let options = Options { target, mesh, deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let terminal = Arc::new(Mutex::new(Terminal::new(self.output, self.timings)));
@@ -113,6 +135,17 @@ impl RunArgs {
         if self.on == Some(On::Embedded) && self.kubernetes.named() {
             return Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
                 .hint("leave one of them out"));
+        }
+        let embedded = self.on == Some(On::Embedded) || self.on.is_none() && !self.kubernetes.named();
+        let only = "is for a Kubernetes that is there";
+        if embedded && self.mesh == MeshKind::Istio {
+            return Err(
+                CliError::new(2, format!("--mesh istio {only}")).hint("name it with --context, or say --on k8s")
+            );
+        }
+        if embedded && self.image.is_some() {
+            return Err(CliError::new(2, format!("--image {only}: the embedded cluster has no images but its own"))
+                .hint("name it with --context, or say --on k8s"));
         }
         Ok(())
     }

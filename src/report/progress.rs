@@ -54,6 +54,7 @@ impl Progress {
             Event::PhaseStarted { phase } => self.say(&phase_text(*phase, self.cluster())),
             Event::StepStarted { step } => self.say(&self.step_text(*step)),
             Event::Acting { step, action } => self.detail(&format!("{}: {action}", self.step_text(*step))),
+            Event::Noticed { text } => self.around(|| plain(&format!("note: {text}"))),
             Event::Waiting { text } => self.remind(&format!("waiting for {text}")),
             Event::Answered { step, result, .. } => {
                 let (passed, all) = result.tally();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cluster::{ClusterError, ObjectRef, Target},
+    cluster::{ClusterError, ObjectRef, Target, mesh::MeshError},
     lab::model::Lab,
     probe::{judge::Outcome, result::CheckResult},
 };
@@ -130,6 +130,15 @@ impl From<ClusterError> for Problem {
     fn from(error: ClusterError) -> Self {
         let late = matches!(error, ClusterError::Late { .. });
         Self { message: error.to_string(), hint: error.hint(), late }
+    }
+}
+
+impl From<MeshError> for Problem {
+    fn from(error: MeshError) -> Self {
+        match error {
+            MeshError::Cluster(error) => error.into(),
+            other => Self { message: other.to_string(), hint: other.hint(), late: false },
+        }
     }
 }
 

@@ -46,6 +46,9 @@ impl Server {
         let new_pod = call.resource.table == "pods" && operation == Operation::Create;
         if new_pod {
             self.admit_service_account(call, &mut object)?;
+            tolerations::add_priority(&mut object);
+        }
+        if call.resource.table == "pods" && operation != Operation::Delete {
             tolerations::add(&mut object);
         }
         self.mutate(call, operation, object, before, warnings).await

@@ -17,7 +17,10 @@ use serde_json::Value;
 
 use super::{
     decode::Model,
-    kinds::{crd, deployment, events, namespace, pod, rbac, replica_set, secret, service, service_account, webhook},
+    kinds::{
+        config_map, crd, deployment, endpoints, events, lease, namespace, pod, rbac, replica_set, secret, service,
+        service_account, webhook,
+    },
     names::Names,
     path::Verb,
     resource::{Resource, Rules, Version},
@@ -106,13 +109,25 @@ const RBAC: Builtin =
 const REVIEW: Builtin = Builtin { namespaced: false, verbs: &[Verb::Create], ..BASE };
 
 static BUILTINS: &[Builtin] = &[
-    Builtin { kind: "ConfigMap", plural: "configmaps", short_names: &["cm"], model: Model::of::<ConfigMap>(), ..BASE },
+    Builtin {
+        kind: "ConfigMap",
+        plural: "configmaps",
+        short_names: &["cm"],
+        model: Model::of::<ConfigMap>(),
+        default: config_map::default,
+        validate: config_map::validate,
+        validate_update: config_map::validate_update,
+        ..BASE
+    },
     Builtin {
         kind: "Endpoints",
         plural: "endpoints",
         short_names: &["ep"],
         create_on_update: true,
         model: Model::of::<Endpoints>(),
+        default: endpoints::default,
+        validate: endpoints::validate,
+        validate_update: |new, _| endpoints::validate(new),
         ..BASE
     },
     Builtin {
@@ -317,6 +332,8 @@ static BUILTINS: &[Builtin] = &[
         plural: "leases",
         create_on_update: true,
         model: Model::of::<Lease>(),
+        validate: lease::validate,
+        validate_update: |new, _| lease::validate(new),
         ..BASE
     },
     Builtin {

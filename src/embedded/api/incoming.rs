@@ -11,7 +11,10 @@ use super::{
     resource::Rules,
     status::Status,
 };
-use crate::embedded::objects::apply::ApplyError;
+use crate::embedded::objects::{
+    apply::ApplyError,
+    quantity::{self, Quantity},
+};
 
 /// What happens to fields that the kind does not have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -137,7 +140,27 @@ impl Call {
 }
 
 fn decode_builtin(builtin: &Builtin, object: &Value) -> Result<Decoded, serde_json::Error> {
-    (builtin.model.decode)(object)
+    let decoded = (builtin.model.decode)(object)?;
+    if let Some(pod) = ["/spec", "/spec/template/spec"].into_iter().find_map(|place| {
+        let spec = decoded.object.pointer(place)?;
+        spec["containers"].is_array().then_some(spec)
+    }) {
+        check_quantities(pod)?;
+    }
+    Ok(decoded)
+}
+
+/// Amounts of resources have a type of their own.
+fn check_quantities(pod: &Value) -> Result<(), serde_json::Error> {
+    let lists = ["containers", "initContainers"].into_iter().filter_map(|list| pod[list].as_array());
+    let resources =
+        lists.flatten().flat_map(|container| ["limits", "requests"].map(|list| &container["resources"][list]));
+    let mut amounts =
+        resources.filter_map(Value::as_object).flat_map(serde_json::Map::values).filter_map(Value::as_str);
+    match amounts.find(|amount| Quantity::parse(amount).is_none()) {
+        Some(_) => Err(serde::de::Error::custom(quantity::PATTERN)),
+        None => Ok(()),
+    }
 }
 
 fn decode_custom(custom: &Custom, version: &str, mut object: Value) -> Result<Decoded, serde_json::Error> {

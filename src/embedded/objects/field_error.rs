@@ -151,6 +151,15 @@ impl fmt::Display for FieldError {
 
 impl std::error::Error for FieldError {}
 
+/// A value as Go shows it: lists of texts with their type, everything else as JSON.
+fn shown(value: &Value) -> String {
+    let texts = |items: &[Value]| items.iter().map(|item| item.as_str().map(|text| format!("{text:?}"))).collect();
+    match value.as_array().and_then(|items| -> Option<Vec<String>> { texts(items) }) {
+        Some(texts) => format!("[]string{{{}}}", texts.join(", ")),
+        None => value.to_string(),
+    }
+}
+
 /// All errors in one line, as the message of an `Invalid` status has them: one as it is, several in brackets.
 pub fn summary(errors: &[FieldError]) -> String {
     let mut texts: Vec<String> = Vec::with_capacity(errors.len());

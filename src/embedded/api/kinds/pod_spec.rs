@@ -1,8 +1,9 @@
 //! The defaults of a pod's `spec`, in pods and in the templates of workloads.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{is_unset, items_mut, set_default};
+use crate::embedded::objects::quantity::Quantity;
 
 /// Fills in the defaults of a template.
 pub(super) fn default_template(template: &mut Value) {
@@ -82,8 +83,15 @@ fn default_container(container: &mut Value) {
     default_requests(container);
 }
 
-/// A limit without a request is a request too.
+/// Amounts have one form, and a limit without a request is a request too.
 fn default_requests(container: &mut Value) {
+    for list in ["limits", "requests"] {
+        for amount in container["resources"][list].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Some(quantity) = amount.as_str().and_then(Quantity::parse) {
+                *amount = quantity.in_thousandths().to_string().into();
+            }
+        }
+    }
     let Some(limits) = container["resources"]["limits"].as_object().cloned() else { return };
     for (name, limit) in limits {
         set_default(&mut container["resources"]["requests"], &name, limit);

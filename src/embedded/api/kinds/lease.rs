@@ -1,0 +1,18 @@
+//! Leases.
+
+use serde_json::Value;
+
+use super::{FieldError, invalid};
+
+/// Complains about times and counts that make no sense.
+pub fn validate(lease: &Value) -> Vec<FieldError> {
+    let mut causes = Vec::new();
+    let spec = &lease["spec"];
+    if spec["leaseDurationSeconds"].as_i64().is_some_and(|seconds| seconds <= 0) {
+        causes.push(invalid("spec.leaseDurationSeconds", &spec["leaseDurationSeconds"], "must be greater than 0"));
+    }
+    if spec["leaseTransitions"].as_i64().is_some_and(|count| count < 0) {
+        causes.push(invalid("spec.leaseTransitions", &spec["leaseTransitions"], "must to greater or equal than 0"));
+    }
+    causes
+}
