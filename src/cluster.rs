@@ -73,6 +73,11 @@ impl Cluster {
         &self.run
     }
 
+    /// Whether the run has created anything, or tried to.
+    pub fn is_touched(&self) -> bool {
+        self.ledger().is_used()
+    }
+
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         self.ledger.lock().expect("nothing panics while it holds the ledger")
     }

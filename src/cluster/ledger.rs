@@ -15,6 +15,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Ledger {
     batches: Vec<Vec<Entry>>,
+    used: bool,
 }
 
 impl Ledger {
@@ -26,6 +27,7 @@ impl Ledger {
 
     /// Notes that `object` is about to be created. An object that stands here already stays where it is.
     pub(super) fn intend(&mut self, batch: usize, object: &ObjectRef) {
+        self.used = true;
         if self.find(object).is_none() {
             self.batches[batch].push(Entry { object: object.clone(), uid: None });
         }
@@ -45,6 +47,11 @@ impl Ledger {
         for batch in &mut self.batches {
             batch.retain(|entry| entry.object != *object && !was_inside(&entry.object));
         }
+    }
+
+    /// Whether anything ever stood here.
+    pub fn is_used(&self) -> bool {
+        self.used
     }
 
     /// What is there to delete: batches and their entries, newest first.
