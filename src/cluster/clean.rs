@@ -60,6 +60,9 @@ impl Cluster {
     /// Built-in objects in a namespace of the run go with their namespace. Goes on after a failure.
     pub async fn clean(&self, patience: &Patience) -> Vec<Leftover> {
         let mut leftovers = Vec::new();
+        self.requests.close();
+        // What takes longer than that is looked for all the same.
+        let _ = tokio::time::timeout_at(patience.deadline, self.requests.wait()).await;
         let batches = self.ledger().newest_first();
         let all = batches.iter().flatten().map(|entry| &entry.object);
         let alone: Vec<&ObjectRef> = all.filter(|object| !self.goes_with_its_namespace(object)).collect();
