@@ -69,6 +69,13 @@ pub struct Acting {
     pub groups: Vec<String>,
 }
 
+impl Case {
+    /// Whether it points the server at a webhook.
+    pub fn needs_webhook(&self) -> bool {
+        self.steps.iter().any(|step| step.body.as_ref().is_some_and(|body| body.to_string().contains("${webhook}")))
+    }
+}
+
 /// The folder of this test.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")

@@ -10,6 +10,7 @@ mod recording;
 mod server;
 mod variables;
 mod verdict;
+mod webhook;
 
 /// Makes a test of every area, and the list of them.
 macro_rules! areas {
@@ -29,14 +30,22 @@ areas! {
     access
     apply
     create
+    custom
     defaults
+    definitions
+    deletion
     discovery
+    formats
+    lists
     patch
     paths
     strategic
+    subresources
     tables
     update
     validation
+    watch
+    webhooks
 }
 
 #[test]

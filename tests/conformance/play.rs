@@ -9,6 +9,7 @@ use crate::{
     mask,
     server::Server,
     variables::Variables,
+    webhook::Webhook,
 };
 
 /// The masked answers to all requests of a case.
@@ -20,6 +21,11 @@ pub async fn play(case: &Case, server: &Server) -> Result<Vec<Answer>, String> {
     let mut leftovers = Leftovers::default();
     let id = uuid::Uuid::new_v4().simple().to_string();
     variables.set("ns", format!("conformance-{}", &id[..10]).into());
+    let webhook = if case.needs_webhook() { Some(Webhook::start().await) } else { None };
+    if let Some(webhook) = &webhook {
+        variables.set("webhook", webhook.url.as_str().into());
+        variables.set("bundle", webhook.bundle.as_str().into());
+    }
     let answers = async {
         enter(server, &variables).await?;
         steps(case, server, &mut variables, &mut leftovers).await

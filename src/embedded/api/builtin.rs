@@ -1,7 +1,7 @@
 //! The catalogue of built-in kinds.
 
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
     authorization::v1::{
@@ -223,7 +223,19 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         generations: true,
         model: Model::of::<MutatingWebhookConfiguration>(),
-        default: webhook::default,
+        default: webhook::default_mutating,
+        validate: webhook::validate,
+        validate_update: |new, _| webhook::validate(new),
+        ..CLUSTER
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        categories: &["api-extensions"],
+        generations: true,
+        model: Model::of::<ValidatingWebhookConfiguration>(),
+        default: webhook::default_validating,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
         ..CLUSTER

@@ -46,6 +46,8 @@ impl Server {
         }
         self.check_namespace(call, text(&object, "name"))?;
         self.check_definition(call)?;
+        call.strip(&mut object);
+        object = self.admit(call, Operation::Create, object, None, warnings).await?;
         call.begin(&mut object);
         // What admission and the server add belongs to nobody, and the status is not the author's.
         if call.resource.has(&call.target.version, "status") {
@@ -57,7 +59,6 @@ impl Server {
         }
         // Labels and the like may depend on a name that has only now been made up.
         call.fill_defaults(&mut object);
-        object = self.admit(call, Operation::Create, object, None, warnings).await?;
 
         let mut errors = call.check_new_metadata(&object);
         errors.extend(call.resource.validate(&call.target.version, &object, None));
@@ -65,6 +66,7 @@ impl Server {
         if !errors.is_empty() {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, &name, &errors));
         }
+        self.judge(call, Operation::Create, &object, None, warnings).await?;
         let key = Key::new(text(&object, "namespace"), &name);
         if let Some(there) = self.store().get(&call.resource.table, &key) {
             let mut status = Status::already_exists(call.resource.name(), &name);
@@ -94,7 +96,8 @@ impl Server {
         let definition = self.store().get(super::effects::DEFINITIONS, &Key::new("", &custom.definition));
         if definition.is_some_and(|definition| metadata::is_terminating(&definition)) {
             let message = "create not allowed while custom resource definition is terminating";
-            return Err(Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+            let status = Status::verb_not_supported(call.resource.name(), call.verb.as_str());
+            return Err(Status { message: message.to_owned(), ..status });
         }
         Ok(())
     }
@@ -146,7 +149,8 @@ impl Call {
     /// Answers with an object and with warnings.
     pub(super) fn answer_with(&self, code: StatusCode, object: &Value, warnings: &[String]) -> Response<Body> {
         let mut response = self.answer(code, object);
-        for warning in warnings {
+        // Nobody is told the same twice.
+        for (_, warning) in warnings.iter().enumerate().filter(|(index, one)| !warnings[..*index].contains(one)) {
             body::warn(response.headers_mut(), warning);
         }
         response

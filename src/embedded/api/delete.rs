@@ -150,7 +150,7 @@ impl Server {
         }
         let stored = self.store().get(&call.resource.table, &call.key()).ok_or_else(|| call.not_found())?;
         let mut warnings = call.deprecations();
-        self.ask_webhooks(call, Operation::Delete, Value::Null, Some(&stored), &mut warnings).await?;
+        self.admit_deletion(call, &stored, &mut warnings).await?;
         let deleted = self.delete_object(call, &call.key(), &options)?;
         let waits = !deleted.gone && options.orphan_dependents == Some(false);
         let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -179,7 +179,7 @@ impl Server {
         let mut deleted = Vec::new();
         for object in objects.iter().filter(|object| selection.matches(object)) {
             let key = Key::new(text(object, "namespace"), text(object, "name"));
-            self.ask_webhooks(call, Operation::Delete, Value::Null, Some(object), &mut Vec::new()).await?;
+            self.admit_deletion(call, object, &mut Vec::new()).await?;
             deleted.push(object);
             match self.delete_object(call, &key, &options) {
                 // Somebody else was faster, which is as good.
@@ -218,6 +218,12 @@ impl Server {
             // An object that is gone by now is what was wanted.
             _ = self.delete_object(&call, &key, &DeleteOptions::default());
         }
+    }
+
+    /// Lets the webhooks refuse a deletion.
+    async fn admit_deletion(&self, call: &Call, object: &Value, warnings: &mut Vec<String>) -> Result<(), Status> {
+        self.mutate(call, Operation::Delete, Value::Null, Some(object), warnings).await?;
+        self.judge(call, Operation::Delete, &Value::Null, Some(object), warnings).await
     }
 
     fn delete_object(&self, call: &Call, key: &Key, options: &DeleteOptions) -> Result<Deleted, Status> {
@@ -268,8 +274,13 @@ fn marked(object: &Value, kind: &str, options: &DeleteOptions) -> Value {
             return next;
         }
     } else {
-        if let Some(generation) = next["metadata"]["generation"].as_i64() {
+        let counts = kind != "CustomResourceDefinition";
+        if let Some(generation) = next["metadata"]["generation"].as_i64().filter(|_| counts) {
             next["metadata"]["generation"] = (generation + 1).into();
+        }
+        if kind == "CustomResourceDefinition" {
+            super::effects::mark_definition(&mut next);
+            return next;
         }
         if kind == "Namespace" {
             // A namespace has no grace, only work to be done.

@@ -17,10 +17,7 @@ const RESOURCES: &[(&str, &[&str])] = &[
             "resourcequotas",
         ],
     ),
-    (
-        "admissionregistration.k8s.io",
-        &["validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations"],
-    ),
+    ("admissionregistration.k8s.io", &["validatingadmissionpolicies", "validatingadmissionpolicybindings"]),
     ("apiregistration.k8s.io", &["apiservices"]),
     ("apps", &["controllerrevisions", "daemonsets", "statefulsets"]),
     ("autoscaling", &["horizontalpodautoscalers"]),

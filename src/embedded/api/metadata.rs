@@ -54,6 +54,16 @@ impl Call {
         Ok(())
     }
 
+    /// Removes from a new object's metadata what its author has no say in.
+    pub(super) fn strip(&self, object: &mut Value) {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            for field in ["creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "uid"] {
+                metadata.remove(field);
+            }
+            drop_empty(metadata);
+        }
+    }
+
     /// Starts the life of a new object.
     pub(super) fn begin(&self, object: &mut Value) {
         let generate = text(object, "generateName").to_owned();

@@ -1,5 +1,7 @@
 //! The API server's refusals, in Kubernetes' own words: an HTTP status code and a `Status` object.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -28,7 +30,7 @@ pub struct Status {
     /// The HTTP status code.
     pub code: StatusCode,
     /// Kubernetes' word for the kind of failure; empty if it has none.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What a person reads.
     pub message: String,
     /// What a program reads.
@@ -37,8 +39,8 @@ pub struct Status {
 
 impl Status {
     /// A failure without details.
-    pub fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+    pub fn new(code: StatusCode, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), message: message.into(), details: None }
     }
 
     fn with(mut self, resource: GroupResource<'_>, name: &str, causes: &[Value]) -> Self {
@@ -228,7 +230,7 @@ impl Status {
             "message": self.message, "code": self.code.as_u16(),
         });
         if !self.reason.is_empty() {
-            body["reason"] = self.reason.into();
+            body["reason"] = self.reason.as_ref().into();
         }
         if let Some(details) = &self.details {
             body["details"] = details.clone();

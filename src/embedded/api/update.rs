@@ -119,6 +119,7 @@ impl Server {
         if !errors.is_empty() {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, call.name(), &errors));
         }
+        self.judge(call, Operation::Update, &object, Some(before), warnings).await?;
         self.check_escalation(call, &object, Some(before))?;
         Ok(object)
     }

@@ -108,10 +108,7 @@ static TABLES: &[(&str, &[Column])] = &[
         ],
     ),
     ("Lease", &[NAME, text("Holder", |object| object["spec"]["holderIdentity"].clone()), AGE]),
-    (
-        "MutatingWebhookConfiguration",
-        &[NAME, number("Webhooks", |object| object["webhooks"].as_array().map_or(0, Vec::len).into()), AGE],
-    ),
+    ("MutatingWebhookConfiguration", WEBHOOKS),
     ("Namespace", &[NAME, text("Status", |object| object["status"]["phase"].clone()), AGE]),
     (
         "Node",
@@ -173,7 +170,11 @@ static TABLES: &[(&str, &[Column])] = &[
         "ServiceAccount",
         &[NAME, number("Secrets", |object| object["secrets"].as_array().map_or(0, Vec::len).into()), AGE],
     ),
+    ("ValidatingWebhookConfiguration", WEBHOOKS),
 ];
+
+const WEBHOOKS: &[Column] =
+    &[NAME, number("Webhooks", |object| object["webhooks"].as_array().map_or(0, Vec::len).into()), AGE];
 
 const BINDING: &[Column] = &[
     NAME,
