@@ -131,6 +131,10 @@ fn blot(value: &mut Value, steps: &[&str]) {
     match value {
         Value::Object(fields) if step == "*" => fields.values_mut().for_each(|value| blot(value, rest)),
         Value::Array(items) if step == "*" => items.iter_mut().for_each(|value| blot(value, rest)),
+        // Whether it is there at all may depend on the time, too.
+        Value::Object(fields) if rest.is_empty() => {
+            fields.insert(step, json!("[masked]"));
+        }
         Value::Object(fields) => {
             if let Some(value) = fields.get_mut(&step) {
                 blot(value, rest);
