@@ -214,7 +214,9 @@ async fn ends_what_would_come_back_to_itself(ipv6: bool) {
         }
     }
     // Both sidecars are as well as before.
-    assert!(mesh.call(&mesh.client, APPLICATION, mesh.service).await.is_ok());
+    let passthrough = if ipv6 { "::6" } else { "127.0.0.6" };
+    let heard = mesh.call(&mesh.client, APPLICATION, mesh.service).await;
+    assert_eq!(heard, Ok(format!("hello from {passthrough}")));
 }
 
 #[tokio::test]
