@@ -32,6 +32,8 @@ pub mod wait;
 
 use std::sync::Mutex;
 
+use tokio_util::task::TaskTracker;
+
 pub use connect::{Connection, Target, connect};
 pub use destination::Destination;
 pub use error::ClusterError;
@@ -49,12 +51,14 @@ pub struct Cluster {
     lab: Option<String>,
     kinds: Kinds,
     ledger: Mutex<Ledger>,
+    /// Requests that create something.
+    requests: TaskTracker,
 }
 
 impl Cluster {
     /// A cluster on which `run` has not created anything yet.
     pub fn new(client: kube::Client, run: RunId) -> Self {
-        Self { client, run, lab: None, kinds: Kinds::default(), ledger: Mutex::default() }
+        Self { client, run, lab: None, kinds: Kinds::default(), ledger: Mutex::default(), requests: TaskTracker::new() }
     }
 
     /// Notes on everything that the run creates which lab it is of.
@@ -71,6 +75,11 @@ impl Cluster {
     /// The id that everything this run creates is labelled with.
     pub fn run(&self) -> &RunId {
         &self.run
+    }
+
+    /// Whether the run has created anything, or tried to.
+    pub fn is_touched(&self) -> bool {
+        self.ledger().is_used()
     }
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {

@@ -58,7 +58,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
     let id = RunId::random();
     events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
     let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
-    let (mut walked, leftovers, reached) = match reached.await {
+    let (mut walked, leftovers, touched) = match reached.await {
         Err(walked) => (walked, Vec::new(), false),
         Ok((connection, cluster, mesh)) => {
             mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
@@ -77,14 +77,16 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
                 () = interrupt.stop.cancelled() => Walked::interrupted(),
             };
             let leftovers = clean(&context, &events, interrupt).await;
+            let touched = context.cluster.is_touched();
             connection.close().await;
-            (walked, leftovers, true)
+            (walked, leftovers, touched)
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
-        walked.verdict = Verdict::Problem;
+        let given_up = interrupt.give_up.is_cancelled();
+        walked.verdict = if given_up { Verdict::Interrupted } else { Verdict::Problem };
     }
-    let cleaned = reached && leftovers.is_empty();
+    let cleaned = touched && leftovers.is_empty();
     let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };
     events.emit(Event::Ended(ended.clone()));
     ended

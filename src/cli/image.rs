@@ -129,10 +129,9 @@ impl PushArgs {
     }
 }
 
-/// `localhost/labctl:0.1.0 for linux/amd64, 11.9 MB`
+/// `localhost/labctl:0.1.0 for linux/amd64, 12.6 MB`
 fn summary(image: &Image, name: &ImageName) -> String {
     const MEGABYTE: f64 = 1e6;
-    #[expect(clippy::cast_precision_loss, reason = "an image is far smaller than what a float counts exactly")]
     let size = image.size() as f64 / MEGABYTE;
     format!("{name} for {}, {size:.1} MB", image.platform())
 }

@@ -103,8 +103,17 @@ impl Cluster {
         self.ledger().intend(batch, &reference);
         let force = PatchParams::apply(labels::MANAGER).force();
         let api = kind.api(self.client(), reference.namespace.as_deref());
-        let answer = api.patch(&reference.name, &force, &Patch::Apply(&object)).await;
-        let answer = answer.map_err(ClusterError::request(format!("apply {reference}")))?;
+        let name = reference.name.clone();
+        // Whoever is interrupted here lets the request end by itself: a clean-up that did not know how it ended could
+        // look for the object too early.
+        let request = self.requests.spawn(async move { api.patch(&name, &force, &Patch::Apply(&object)).await });
+        let doing = format!("apply {reference}");
+        let failed = |error: tokio::task::JoinError| ClusterError::Request {
+            doing: doing.clone(),
+            why: error.to_string(),
+            status: None,
+        };
+        let answer = request.await.map_err(failed)?.map_err(ClusterError::request(&doing))?;
         self.ledger().created(&reference, answer.uid());
         Ok(answer)
     }

@@ -60,9 +60,15 @@ impl Cluster {
     /// Built-in objects in a namespace of the run go with their namespace. Goes on after a failure.
     pub async fn clean(&self, patience: &Patience) -> Vec<Leftover> {
         let mut leftovers = Vec::new();
+        self.requests.close();
+        // What takes longer than that is looked for all the same.
+        let _ = tokio::time::timeout_at(patience.deadline, self.requests.wait()).await;
         let batches = self.ledger().newest_first();
+        let all = batches.iter().flatten().map(|entry| &entry.object);
+        let alone: Vec<&ObjectRef> = all.filter(|object| !self.goes_with_its_namespace(object)).collect();
         for stage in [Stage::Webhook, Stage::Object, Stage::Namespace, Stage::Foundation] {
-            let of_stage = |entry: &&Entry| Stage::of(&entry.object) == stage && self.goes_by_itself(&entry.object);
+            let by_itself = |object: &ObjectRef| alone.contains(&object) || is_custom(&object.api_version);
+            let of_stage = |entry: &&Entry| Stage::of(&entry.object) == stage && by_itself(&entry.object);
             if stage == Stage::Namespace {
                 let all: Vec<&Entry> = batches.iter().flatten().filter(of_stage).collect();
                 leftovers.extend(self.clean_together(&all, patience).await);
@@ -73,7 +79,7 @@ impl Cluster {
             }
         }
         if leftovers.is_empty() {
-            leftovers = self.remains(batches.iter().flatten(), patience).await;
+            leftovers = self.remains(&alone, patience).await;
         }
         leftovers
     }
@@ -91,10 +97,6 @@ impl Cluster {
         object.namespace.as_ref().is_some_and(|namespace| self.ledger().has_namespace(namespace))
     }
 
-    fn goes_by_itself(&self, object: &ObjectRef) -> bool {
-        !self.goes_with_its_namespace(object) || is_custom(&object.api_version)
-    }
-
     async fn clean_together(&self, entries: &[&Entry], patience: &Patience) -> Vec<Leftover> {
         let requests = stream::iter(entries.iter().copied()).map(|entry| async move {
             let asked = tokio::time::timeout_at(patience.deadline, self.delete_entry(entry)).await;
@@ -106,8 +108,9 @@ impl Cluster {
         let mut leftovers: Vec<Leftover> =
             failed.into_iter().filter_map(|(entry, answer)| Some(left(entry, answer.err()?.to_string()))).collect();
         let objects: Vec<ObjectRef> = deleted.iter().map(|(entry, _)| entry.object.clone()).collect();
-        if let Err(error) = self.until_gone(&objects, patience).await {
-            leftovers.extend(self.still_left(&objects, &error.to_string()).await);
+        match self.until_gone(&objects, patience).await {
+            Ok(()) => objects.iter().for_each(|object| self.ledger().gone(object)),
+            Err(error) => leftovers.extend(self.still_left(&objects, &error.to_string()).await),
         }
         leftovers
     }
@@ -137,9 +140,8 @@ impl Cluster {
     }
 
     /// Asks the cluster, by label, for anything of this run wherever it ever created something that had to go by itself.
-    async fn remains<'a>(&self, entries: impl Iterator<Item = &'a Entry>, patience: &Patience) -> Vec<Leftover> {
-        let own = entries.map(|entry| &entry.object).filter(|object| !self.goes_with_its_namespace(object));
-        let places: BTreeSet<Place<'a>> = own.map(Place::of).collect();
+    async fn remains(&self, objects: &[&ObjectRef], patience: &Patience) -> Vec<Leftover> {
+        let places: BTreeSet<Place<'_>> = objects.iter().map(|object| Place::of(object)).collect();
         let questions = stream::iter(places).map(|place| async move {
             let asked = tokio::time::timeout_at(patience.deadline, self.ours(place)).await;
             match asked {

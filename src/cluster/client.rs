@@ -69,3 +69,40 @@ impl tower::Service<Name> for Resolve {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn cluster_is_reached_by_name() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+            // Proxies find the cluster by this header.
+            assert!(head.contains(&format!("\r\nhost: localhost:{port}\r\n")), "{head}");
+            let body = r#"{"major":"1","minor":"20","gitVersion":"v1.20.2","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let config = kube::Config::new(format!("http://localhost:{port}").parse().unwrap());
+        assert_eq!(client(config).unwrap().apiserver_version().await.unwrap().git_version, "v1.20.2");
+    }
+
+    #[tokio::test]
+    async fn proxy_is_refused() {
+        let mut config = kube::Config::new(http::Uri::from_static("https://localhost:6443"));
+        config.proxy_url = Some(http::Uri::from_static("http://localhost:3128"));
+        let error = client(config).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("http-proxy")));
+    }
+}

@@ -99,23 +99,28 @@ fn everything() -> Right {
     Right { group: all(), resource: all(), namespace: None, name: None, verb: all() }
 }
 
-/// The missing rights as a table: a line for each resource and set of verbs.
+/// The missing rights as a table: under each set of verbs, the resources that lack them, and where.
 pub(super) fn table(missing: &[Right]) -> String {
     let mut verbs: BTreeMap<(String, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
     for right in missing {
         verbs.entry((subject(right), right.namespace.as_deref())).or_default().insert(&right.verb);
     }
-    let mut lines: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, BTreeMap<String, Vec<&str>>> = BTreeMap::new();
     for ((subject, namespace), verbs) in verbs {
         let verbs = Vec::from_iter(verbs).join(", ");
-        lines.entry((subject, verbs)).or_default().extend(namespace);
+        groups.entry(verbs).or_default().entry(subject).or_default().extend(namespace);
     }
-    let width = lines.keys().map(|(subject, _)| subject.len()).max().unwrap_or(0);
-    let line = |((subject, verbs), namespaces): (&(String, String), &Vec<&str>)| {
-        let place = if namespaces.is_empty() { String::new() } else { format!("  in {}", namespaces.join(", ")) };
-        format!("\n  {subject:<width$}  {verbs}{place}")
+    groups.iter().map(|(verbs, subjects)| format!("\n  {verbs}{}", rows(subjects))).collect()
+}
+
+fn rows(subjects: &BTreeMap<String, Vec<&str>>) -> String {
+    let placed = subjects.iter().filter(|(_, namespaces)| !namespaces.is_empty());
+    let width = placed.map(|(subject, _)| subject.len()).max().unwrap_or(0);
+    let row = |(subject, namespaces): (&String, &Vec<&str>)| match &namespaces[..] {
+        [] => format!("\n    {subject}"),
+        several => format!("\n    {subject:<width$}  in {}", several.join(", ")),
     };
-    lines.iter().map(line).collect()
+    subjects.iter().map(row).collect()
 }
 
 fn subject(right: &Right) -> String {
@@ -197,11 +202,16 @@ mod tests {
     fn what_is_missing_is_a_table() {
         insta::assert_snapshot!(table(&missing()), @r"
 
-          clusterroles.rbac.authorization.k8s.io/labctl-mesh  escalate
-          deployments.apps                                    create  in bar, foo
-          namespaces                                          create, delete
-          pods/exec                                           create, get  in foo
-          pods/exec                                           get  in bar
+          create
+            deployments.apps  in bar, foo
+          create, delete
+            namespaces
+          create, get
+            pods/exec  in foo
+          escalate
+            clusterroles.rbac.authorization.k8s.io/labctl-mesh
+          get
+            pods/exec  in bar
         ");
     }
 

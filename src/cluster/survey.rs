@@ -156,6 +156,8 @@ impl Cluster {
             match answer {
                 Ok(list) => kinds.extend(discovered(&version, deletable(list))),
                 Err(lost @ ClusterError::Lost { .. }) => return Err(lost),
+                // Its last definition has just gone.
+                Err(ClusterError::Request { status: Some(404), .. }) => (),
                 // The group of an API server that is down, for instance.
                 Err(error) => unseen.push(error.to_string()),
             }

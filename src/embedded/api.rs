@@ -173,11 +173,11 @@ impl Server {
         let lacking = lacking::resource(target);
         let all = self.registry().all();
         let mut of_group = all.values().filter(|resource| resource.group == target.group);
-        let known = of_group.any(|resource| resource.version(&target.version).is_some());
+        let known = of_group.any(|resource| !resource.is_custom() || resource.version(&target.version).is_some());
         if known || lacking.code != StatusCode::NOT_FOUND {
             return Err(lacking);
         }
-        Ok(body::text(StatusCode::NOT_FOUND, "404 page not found\n"))
+        Ok(body::page_not_found())
     }
 
     /// Answers a request to an object or to all of them.

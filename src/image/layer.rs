@@ -33,7 +33,7 @@ fn archive(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
     for Entry { path, kind } in entries {
         match kind {
             Kind::Directory(mode) => {
-                archive.append_data(&mut header(EntryType::Directory, *mode, 0), path, io::empty())?
+                archive.append_data(&mut header(EntryType::Directory, *mode, 0), path, io::empty())?;
             }
             Kind::Executable(data) => append(&mut archive, path, 0o755, data)?,
             Kind::File(data) => append(&mut archive, path, 0o644, data)?,

@@ -189,7 +189,12 @@ mod tests {
         assert_eq!(life.renewal(NOW, 0.0), NOW + Duration::from_secs(490));
         assert_eq!(life.renewal(NOW, 7.0), NOW + Duration::from_secs(510));
         let late = NOW + Duration::from_secs(900);
-        assert_eq!(life.renewal(late, 0.5), late + SOONEST_RENEWAL);
+        assert_eq!(life.renewal(late, 0.5), late + Duration::from_secs(50));
+        let last = NOW + Duration::from_secs(999);
+        assert_eq!(life.renewal(last, 0.5), last + NEVER_SOONER);
+        let day = Validity { not_before: NOW, not_after: NOW + Duration::from_hours(24) };
+        let evening = NOW + Duration::from_hours(18);
+        assert_eq!(day.renewal(evening, 0.5), evening + SOONEST_RENEWAL);
     }
 
     #[tokio::test(start_paused = true)]

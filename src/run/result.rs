@@ -195,7 +195,7 @@ pub struct Ended {
     /// What the run created and could not remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Leftover>,
-    /// Whether there was a cluster to clean up, and it was.
+    /// Whether there was something to clean up, and nothing is left of it.
     #[serde(default)]
     pub cleaned: bool,
     /// How long everything took.

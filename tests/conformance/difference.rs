@@ -1,6 +1,6 @@
 //! What differs between two answers, and which differences are known.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,7 +76,11 @@ pub struct Known {
     #[serde(default)]
     pub cases: Vec<String>,
     /// Where: as [`Difference::at`], with `*` for any one step and `**` at the end for everything below.
+    #[serde(default)]
     pub at: Vec<String>,
+    /// Where in single cases, each in its own places.
+    #[serde(default)]
+    pub places: BTreeMap<String, Vec<String>>,
     /// Why it is so.
     pub reason: String,
 }
@@ -94,13 +98,13 @@ impl Known {
 
     /// Every pair of a case (none: any) and a place that this entry speaks of.
     pub fn claims(&self) -> Vec<Claim<'_>> {
-        let places = self.at.iter().map(String::as_str);
-        places
-            .flat_map(|at| match self.cases.as_slice() {
-                [] => vec![Claim { case: None, at }],
-                cases => cases.iter().map(|case| Claim { case: Some(case), at }).collect(),
-            })
-            .collect()
+        let claim = |case, at| Claim { case, at };
+        let common = self.at.iter().flat_map(|at| match self.cases.as_slice() {
+            [] => vec![claim(None, at)],
+            cases => cases.iter().map(|case| claim(Some(case.as_str()), at)).collect(),
+        });
+        let single = self.places.iter().flat_map(|(case, places)| places.iter().map(|at| claim(Some(case), at)));
+        common.chain(single).collect()
     }
 }
 

@@ -34,6 +34,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b10\.(9[6-9]|10\d|11[01])\.\d+\.\d+\b", "[service address]"),
         (r"\b10\.244\.\d+\.\d+\b", "[pod address]"),
         (r"\b(default-token|kube-api-access)-[a-z0-9]{5}\b", "$1-[random]"),
+        // An age, as tables show it, is all there is in its cell.
+        (r"^\d+s$", "[age]"),
     ];
     patterns.map(|(pattern, shown)| (Regex::new(pattern).unwrap(), shown)).into()
 });
@@ -108,6 +110,11 @@ fn discovery(document: &mut serde_json::Map<String, Value>) {
         }
     }
     document.remove("storageVersionHash");
+    if document.contains_key("singularName")
+        && let Some(Value::Array(verbs)) = document.get_mut("verbs")
+    {
+        verbs.sort_by_key(ToString::to_string);
+    }
 }
 
 /// The order of managers depends on the second they wrote in, and controllers come when they come.
@@ -131,6 +138,10 @@ fn blot(value: &mut Value, steps: &[&str]) {
     match value {
         Value::Object(fields) if step == "*" => fields.values_mut().for_each(|value| blot(value, rest)),
         Value::Array(items) if step == "*" => items.iter_mut().for_each(|value| blot(value, rest)),
+        // Whether it is there at all may depend on the time, too.
+        Value::Object(fields) if rest.is_empty() => {
+            fields.insert(step, json!("[masked]"));
+        }
         Value::Object(fields) => {
             if let Some(value) = fields.get_mut(&step) {
                 blot(value, rest);

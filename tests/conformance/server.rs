@@ -60,12 +60,6 @@ impl Server {
         Self { admin, stranger, version, _embedded: embedded }
     }
 
-    /// Whether its service accounts get a Secret with a token; newer ones make tokens on request only.
-    pub fn makes_token_secrets(&self) -> bool {
-        let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok());
-        minor.is_some_and(|minor: u32| minor < 24)
-    }
-
     /// Does what a step says, until the answer is what the step waits for.
     pub async fn ask(&self, step: &Step, variables: &Variables) -> Result<Answer, String> {
         let deadline = Instant::now() + PATIENCE;

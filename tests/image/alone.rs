@@ -3,7 +3,7 @@
 
 use std::{
     env, fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::PathBuf,
     process::{Command, Output},
@@ -87,7 +87,7 @@ fn names_resolve_with_and_without_files() {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 1024]);
+            let _ = BufReader::new(&stream).read_line(&mut String::new());
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nhere");
         }
     });

@@ -148,6 +148,17 @@ async fn nobody_there() {
     ");
 }
 
+/// What a client is told depends on the machine's name servers, too, which may not even answer.
+#[test]
+fn name_that_nobody_has() {
+    let desk = Desk::with_executable();
+    let push =
+        ["image", "push", "--plain-http", "--executable", "labctl-static", "registry.invalid:5000/tools/labctl:1"];
+    let said = refused(&desk.run(&push));
+    assert!(said.starts_with("exit code 4\nerror: cannot reach registry.invalid:5000: "), "{said}");
+    assert!(!said.contains("Query"), "{said}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn machine_that_trusts_nobody() {

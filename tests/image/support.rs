@@ -56,9 +56,11 @@ impl Desk {
     pub fn at_home(&self, command: &mut Command) {
         command.current_dir(self.folder.path()).env("HOME", self.folder.path()).env("NO_COLOR", "1");
         command.env("SSL_CERT_FILE", self.path("roots.pem")).env_remove("SSL_CERT_DIR");
-        for name in ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HTTP_PROXY", "http_proxy", "ALL_PROXY"]
-        {
+        for name in ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"] {
             command.env_remove(name);
+        }
+        for name in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
         }
     }
 

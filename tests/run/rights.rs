@@ -52,16 +52,9 @@ async fn the_role_in_the_hint_is_enough_to_run_the_lab() {
     let other = Other::embedded().await;
     let (code, stderr) = run_as(&other, "trainee");
     assert_eq!(code, 4, "{stderr}");
-    let role: ClusterRole = serde_yaml::from_str(
-        stderr
-            .split_once("apiVersion: ")
-            .map(|(before, _)| {
-                let from = before.len();
-                &stderr[from..]
-            })
-            .unwrap(),
-    )
-    .unwrap();
+    let text = stderr.split_once("a binding to it:\n").unwrap().1;
+    let text: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("    ")).collect();
+    let role: ClusterRole = serde_yaml::from_str(&text.join("\n")).unwrap();
     let roles: Api<ClusterRole> = Api::all(other.client());
     roles.create(&PostParams::default(), &role).await.unwrap();
     let binding = json!({

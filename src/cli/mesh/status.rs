@@ -205,12 +205,44 @@ mod tests {
 
     #[test]
     fn the_state_reads_as_a_page() {
-        insta::assert_snapshot!(text(&state(), false, Style::PLAIN, at(100)));
+        insta::assert_snapshot!(text(&state(), false, Style::PLAIN, at(100)), @r"
+        control plane  not healthy, 1 of 1 ready
+        version        0.1.0, image localhost/labctl:0.1.0
+        trust domain   cluster.local
+        certificates   root 9y364d, webhook ended
+        problem        its certificate has ended
+
+        POD                          STATUS  CERTIFICATE  VERSION
+        foo/httpbin-6d5f7b8c9-x2x4q  SYNCED  23h51m       0.1.0
+        foo/sleep-7c6d5-abcde        STALE   23h51m       0.1.0
+          waits for configuration 9bc1 (it has 3f2a)
+        foo/late                     ABSENT  -            -
+          waits for its sidecar to reach the control plane
+
+        not in effect everywhere:
+          PeerAuthentication foo/default is under way
+        ");
     }
 
     #[test]
     fn a_wide_state_has_identities() {
-        insta::assert_snapshot!(text(&state(), true, Style::PLAIN, at(100)));
+        insta::assert_snapshot!(text(&state(), true, Style::PLAIN, at(100)), @r"
+        control plane  not healthy, 1 of 1 ready
+        version        0.1.0, image localhost/labctl:0.1.0
+        trust domain   cluster.local
+        certificates   root 9y364d, webhook ended
+        problem        its certificate has ended
+
+        POD                          STATUS  CERTIFICATE  VERSION  CONFIGURATION  IDENTITY
+        foo/httpbin-6d5f7b8c9-x2x4q  SYNCED  23h51m       0.1.0    3f2a           spiffe://cluster.local/ns/foo/sa/sleep
+        foo/sleep-7c6d5-abcde        STALE   23h51m       0.1.0    3f2a           spiffe://cluster.local/ns/foo/sa/sleep
+          waits for configuration 9bc1 (it has 3f2a)
+        foo/late                     ABSENT  -            -        3f2a           spiffe://cluster.local/ns/foo/sa/sleep
+          waits for its sidecar to reach the control plane
+
+        not in effect everywhere:
+          PeerAuthentication foo/default is under way
+        ");
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub fn nothing() -> Response<Body> {
     response
 }
 
+/// The answer to a path of a group that nobody knows, which is no refusal of Kubernetes' own.
+pub fn page_not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
 fn bytes_of(media_type: &'static str, code: StatusCode, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = code;

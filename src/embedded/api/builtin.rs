@@ -332,6 +332,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "leases",
         create_on_update: true,
         model: Model::of::<Lease>(),
+        default: lease::default,
         validate: lease::validate,
         validate_update: |new, _| lease::validate(new),
         ..BASE

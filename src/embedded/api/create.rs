@@ -47,13 +47,13 @@ impl Server {
         self.check_namespace(call, text(&object, "name"))?;
         self.check_definition(call)?;
         call.strip(&mut object);
-        object = self.admit(call, Operation::Create, object, None, warnings).await?;
-        call.begin(&mut object);
         // What admission and the server add belongs to nobody, and the status is not the author's.
         if call.resource.has(&call.target.version, "status") {
             object.as_object_mut().map(|fields| fields.remove("status"));
         }
         writer.record(call, &mut object, None);
+        object = self.admit(call, Operation::Create, object, None, warnings).await?;
+        call.begin(&mut object);
         if let Rules::Builtin(builtin) = &call.resource.rules {
             (builtin.prepare_create)(&mut object);
         }

@@ -95,7 +95,11 @@ impl Include {
             None | Some("Metadata") => Ok(Self::Metadata),
             Some("None") => Ok(Self::None),
             Some("Object") => Ok(Self::Object),
-            Some(other) => Err(Status::bad_request(format!("unrecognized includeObject value: {other:?}"))),
+            Some(other) => {
+                let rule = "must be 'Metadata', 'Object', 'None', or empty";
+                let why = format!("includeObject: Invalid value: {other:?}: {rule}");
+                Err(Status::bad_request(format!("Unable to convert to Table as requested: {why}")))
+            }
         }
     }
 }

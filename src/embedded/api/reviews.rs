@@ -20,7 +20,6 @@ impl Server {
         let mut warnings = Vec::new();
         let sent = body::parse(&call.headers, &call.body)?;
         let mut review = call.canonical(sent, &mut warnings)?;
-        call.settle_namespace(&mut review)?;
         if review["metadata"].is_null() {
             review["metadata"] = json!({});
         }

@@ -23,7 +23,12 @@ pub fn explain(error: OciDistributionError, name: &ImageName, login: &RegistryAu
             let why = root(&error);
             // What rustls says to a server that answers the start of a handshake in plain text.
             let plain = ["corrupt message", "InvalidContentType"].iter().any(|sign| why.contains(sign));
-            let why = if plain { "it does not speak TLS".to_owned() } else { why };
+            let why = match why {
+                _ if plain => "it does not speak TLS".to_owned(),
+                // How the client's own resolver puts it.
+                why if why.starts_with("no records found") => "there is no address for this name".to_owned(),
+                why => why,
+            };
             PushError::Unreachable { registry, why, plain }
         }
         OciDistributionError::ServerError { code, message, .. } => {

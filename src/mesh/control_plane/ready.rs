@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A condition of readiness.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Condition {
-    /// The namespaces have the mesh's root.
+    /// The namespaces were given the mesh's root.
     Namespaces,
     /// The API server trusts the webhook.
     Webhook,

@@ -69,6 +69,9 @@ pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) 
 }
 
 /// The sidecar.
+///
+/// It has no liveness probe: while the control plane is away a new sidecar waits for its certificate, and a restart
+/// would only cut the connections of one that has it.
 pub(super) fn proxy(settings: &Settings, probes: &AppProbes) -> Value {
     json!({
         "name": PROXY_CONTAINER,
@@ -90,6 +93,7 @@ pub(super) fn proxy(settings: &Settings, probes: &AppProbes) -> Value {
             "runAsGroup": PROXY_UID,
             "runAsNonRoot": true,
             "runAsUser": PROXY_UID,
+            "seccompProfile": { "type": "RuntimeDefault" },
         },
         "volumeMounts": [
             { "name": "istiod-ca-cert", "mountPath": "/var/run/secrets/istio", "readOnly": true },
@@ -128,5 +132,6 @@ fn environment(settings: &Settings, probes: &AppProbes) -> Vec<Value> {
 }
 
 fn resources() -> Value {
-    json!({ "requests": { "cpu": "10m", "memory": "40Mi" } })
+    // Many times what it takes; a sidecar that grows for ever must not take its node down.
+    json!({ "limits": { "memory": "256Mi" }, "requests": { "cpu": "10m", "memory": "40Mi" } })
 }

@@ -1,8 +1,13 @@
 //! Leases.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{FieldError, invalid};
+use super::{FieldError, invalid, set_default};
+
+/// A lease that says nothing says so.
+pub fn default(lease: &mut Value) {
+    set_default(lease, "spec", json!({}));
+}
 
 /// Complains about times and counts that make no sense.
 pub fn validate(lease: &Value) -> Vec<FieldError> {

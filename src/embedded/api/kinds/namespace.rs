@@ -20,7 +20,11 @@ pub fn default(namespace: &mut Value) {
 
 /// Starts a namespace's life.
 pub fn prepare_create(namespace: &mut Value) {
-    namespace["spec"] = json!({"finalizers": [FINALIZER]});
+    let mut finalizers = super::items(&namespace["spec"]["finalizers"]).to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        finalizers.push(FINALIZER.into());
+    }
+    namespace["spec"] = json!({"finalizers": finalizers});
     namespace["status"] = json!({"phase": "Active"});
 }
 
