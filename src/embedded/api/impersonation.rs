@@ -28,7 +28,11 @@ impl Server {
         }
         let values = |name: &str| {
             let values = headers.get_all(name).into_iter();
-            values.filter_map(|value| value.to_str().ok()).filter(|value| !value.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            values
+                .filter_map(|value| value.to_str().ok())
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let Some(name) = values(USER).into_iter().next() else {
             return Err(Status::internal("requested impersonation of parts of a user without impersonating a user"));

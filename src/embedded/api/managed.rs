@@ -113,7 +113,9 @@ impl Writer {
                     let causes: Vec<Value> = conflicts.iter().map(apply::Conflict::cause).collect();
                     Status::apply_conflict(message, &causes)
                 }
-                ApplyError::List(_) | ApplyError::Unknown(_) => Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message),
+                ApplyError::List(_) | ApplyError::Unknown(_) => {
+                    Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+                }
                 ApplyError::ManagedFields => Status::bad_request(message),
             }
         })

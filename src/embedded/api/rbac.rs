@@ -118,12 +118,10 @@ impl Server {
     /// All rules that hold for a user in a namespace.
     pub(super) fn rules_of(&self, user: &User, namespace: &str) -> Vec<Value> {
         let mut rules = Vec::new();
-        for (bindings, place) in
-            [("clusterrolebindings", ""), ("rolebindings", namespace)].map(|(plural, place)| {
-                let scope = Some(place).filter(|place| !place.is_empty());
-                (self.store().list(&format!("{plural}.rbac.authorization.k8s.io"), scope).0, place)
-            })
-        {
+        for (bindings, place) in [("clusterrolebindings", ""), ("rolebindings", namespace)].map(|(plural, place)| {
+            let scope = Some(place).filter(|place| !place.is_empty());
+            (self.store().list(&format!("{plural}.rbac.authorization.k8s.io"), scope).0, place)
+        }) {
             for binding in &bindings {
                 let mut subjects = binding["subjects"].as_array().into_iter().flatten();
                 if subjects.any(|subject| is_subject(subject, user, place)) {

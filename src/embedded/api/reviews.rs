@@ -43,7 +43,11 @@ impl Server {
                 let user = user_of(&review["spec"]);
                 let mut errors = Vec::new();
                 if user.name.is_empty() && user.groups.is_empty() {
-                    errors.push(FieldError::invalid("spec.user", "", "at least one of user or group must be specified"));
+                    errors.push(FieldError::invalid(
+                        "spec.user",
+                        "",
+                        "at least one of user or group must be specified",
+                    ));
                 }
                 self.review_access(review, &user, errors)?
             }
