@@ -58,8 +58,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
         let acceptor = acceptor.clone();
         connections.spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service_fn(answer));
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
             // A connection that breaks shows in the answer of the API server.
             _ = connection.await;
         });
@@ -128,9 +128,12 @@ fn show(request: &Value) -> Value {
     shown["uid"] = Value::Null;
     shown["userInfo"]["extra"] = Value::Null;
     for object in ["object", "oldObject"] {
-        if let Some(metadata) = shown[object]["metadata"].as_object_mut() {
+        if let Some(metadata) = shown[object].get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "generateName"));
         }
     }
-    patch(&json!([{"op": "add", "path": "/metadata/annotations", "value": {"asked": shown.to_string()}}]))
+    patch(&json!([
+        {"op": "add", "path": "/metadata/annotations", "value": {"asked": shown.to_string()}},
+        {"op": "add", "path": "/metadata/labels", "value": {"seen": "yes"}},
+    ]))
 }
