@@ -158,7 +158,7 @@ impl Server {
         if call.resource.namespaced && call.target.namespace.is_none() {
             match call.verb {
                 Verb::List | Verb::Watch => {}
-                _ if call.resource.is_custom() => return Ok(nowhere()),
+                _ if call.resource.is_custom() => return Ok(body::page_not_found()),
                 _ if call.target.name.is_some() => return Err(Status::no_such_resource()),
                 _ => return Err(Status::method_not_allowed()),
             }
@@ -180,11 +180,11 @@ impl Server {
         let lacking = lacking::resource(target);
         let all = self.registry().all();
         let mut of_group = all.values().filter(|resource| resource.group == target.group);
-        let known = of_group.any(|resource| !resource.is_custom() && resource.version(&target.version).is_some());
+        let known = of_group.any(|resource| !resource.is_custom());
         if known || lacking.code != StatusCode::NOT_FOUND {
             return Err(lacking);
         }
-        Ok(nowhere())
+        Ok(body::page_not_found())
     }
 
     /// Answers a request to an object or to all of them.
@@ -250,9 +250,4 @@ impl Server {
     fn stopped(&self) -> CancellationToken {
         self.0.stopped.clone()
     }
-}
-
-/// The answer where there is not even a refusal.
-fn nowhere() -> Response<Body> {
-    body::text(StatusCode::NOT_FOUND, "404 page not found\n")
 }

@@ -215,7 +215,7 @@ async fn services_may_ask_for_an_address_or_none() {
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
     cluster.post(SERVICES, service("b", "10.96.0.10")).await.object(201);
     let answer = cluster.post(SERVICES, service("c", "10.96.0.10")).await;
-    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated"#);
+    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: []string{"10.96.0.10"}: failed to allocate IP 10.96.0.10: provided IP is already allocated"#);
     let answer = cluster.post(SERVICES, service("c", "10.96.0.1")).await;
     assert_eq!(answer.code, 422);
     let answer = cluster.post(SERVICES, service("c", "192.168.0.1")).await;

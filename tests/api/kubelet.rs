@@ -142,7 +142,7 @@ async fn a_command_needs_a_connection_that_can_change() {
     let answer = cluster.get(&format!("{PODS}/x/exec?command=true&stdout=true")).await;
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let answer = cluster.get(&format!("{PODS}/x/exec?stdout=true")).await;
-    insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: you must specify at least one command for the container");
+    insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let error = pods.exec("y", ["true"], &AttachParams::default()).await.err().unwrap();
     assert!(error.to_string().contains(r#"pods "y" not found"#), "{error}");
 }

@@ -24,6 +24,7 @@ async fn a_new_object_gets_its_metadata_from_the_server() {
       "kind": "ConfigMap",
       "metadata": {
         "creationTimestamp": "[time]",
+        "generation": 7,
         "managedFields": "[managed]",
         "name": "x",
         "namespace": "default",
@@ -116,7 +117,7 @@ async fn a_dry_run_changes_nothing() {
     assert_eq!(cluster.delete(&format!("{MAPS}/x?dryRun=All")).await.code, 200);
     assert_eq!(cluster.get(&format!("{MAPS}/x")).await.object(200), before);
     let answer = cluster.post(&format!("{MAPS}?dryRun=Some"), json!({"metadata": {"name": "y"}})).await;
-    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All""#);
+    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: []string{"Some"}: supported values: "All""#);
 }
 
 #[tokio::test]

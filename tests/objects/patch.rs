@@ -83,7 +83,7 @@ fn strategic_merge_patch_knows_merge_keys_and_directives() {
             containers.clone(),
             json!({ "containers": [{ "name": "a", "env": [{ "name": "Y", "value": "2" }], "args": ["y"] }] }),
             json!({ "containers": [
-                { "name": "a", "image": "a:1", "args": ["y"], "env": [{ "name": "X", "value": "1" }, { "name": "Y", "value": "2" }] },
+                { "name": "a", "image": "a:1", "args": ["y"], "env": [{ "name": "Y", "value": "2" }, { "name": "X", "value": "1" }] },
                 { "name": "b", "image": "b:1" },
             ] }),
         ),

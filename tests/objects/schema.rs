@@ -99,11 +99,7 @@ fn every_keyword_has_its_words() {
             json!(7),
             &["spec.x: Invalid value: 7: spec.x in body should be a multiple of 5"],
         ),
-        (
-            json!({ "type": "integer", "format": "int32" }),
-            json!(3_000_000_000_u32),
-            &[r#"spec.x: Invalid value: 3000000000: spec.x in body must be of type int32: "3000000000""#],
-        ),
+        (json!({ "type": "integer", "format": "int32" }), json!(3_000_000_000_u32), &[]),
         (
             json!({ "type": "string", "format": "date-time" }),
             json!("soon"),
@@ -249,7 +245,9 @@ fn definition() -> Value {
     json!({
         "metadata": { "name": "widgets.example.com" },
         "spec": {
-            "group": "example.com", "scope": "Namespaced", "names": { "plural": "widgets", "kind": "Widget" },
+            "group": "example.com", "scope": "Namespaced", "names": {
+                "plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList",
+            },
             "versions": [{ "name": "v1", "served": true, "storage": true, "schema": { "openAPIV3Schema": { "type": "object" } } }],
         },
     })
