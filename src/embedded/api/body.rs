@@ -124,7 +124,7 @@ pub fn warn(headers: &mut HeaderMap, warning: &str) {
 pub fn warn_once(headers: &mut HeaderMap, warning: &str) {
     let before: Vec<HeaderValue> = headers.get_all(header::WARNING).iter().cloned().collect();
     warn(headers, warning);
-    let is_known = headers.get_all(header::WARNING).iter().last().is_some_and(|last| before.contains(last));
+    let is_known = headers.get_all(header::WARNING).iter().next_back().is_some_and(|last| before.contains(last));
     if is_known {
         headers.remove(header::WARNING);
         for value in before {

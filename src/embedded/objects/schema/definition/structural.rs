@@ -23,7 +23,7 @@ pub(super) fn check(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<
         let path = format!("{path}.properties[{name}]");
         if is_root && name == "metadata" {
             check_metadata(property, &path, errors);
-        } else if !(is_root && matches!(name.as_str(), "apiVersion" | "kind")) || !property["type"].is_null() {
+        } else if !(is_root && matches!(name.as_str(), "apiVersion" | "kind") && property["type"].is_null()) {
             check(property, &path, false, errors);
         }
     }
@@ -67,7 +67,7 @@ fn check_type(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<FieldE
     match text(schema, "/type") {
         "" if is_root || free => {}
         "" => {
-            errors.push(FieldError::required(format!("{path}.type"), "must not be empty for specified object fields"))
+            errors.push(FieldError::required(format!("{path}.type"), "must not be empty for specified object fields"));
         }
         name if TYPES.contains(&name) => {}
         name => errors.push(FieldError::not_supported(format!("{path}.type"), name, TYPES)),
