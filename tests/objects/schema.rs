@@ -275,7 +275,7 @@ fn definitions_are_checked_themselves() {
         ),
         (
             |d| d["spec"]["versions"][0]["storage"] = json!(false),
-            r#"spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version"#,
+            r#"spec.versions: Invalid value: []string{"v1"}: must have exactly one version marked as storage version"#,
         ),
         (
             |d| d["spec"]["versions"][0]["schema"] = json!(null),
