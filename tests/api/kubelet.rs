@@ -72,6 +72,7 @@ async fn cluster(containers: &[&str]) -> (Cluster, Api<Pod>) {
     let cluster = Cluster::start().await;
     cluster.server.attach(Arc::new(Node));
     cluster.default_account().await;
+    cluster.post("/api/v1/nodes", serde_json::json!({"metadata": {"name": "here"}})).await.object(201);
     cluster.pod("x", containers).await;
     let pods = Api::default_namespaced(cluster.client.clone());
     (cluster, pods)

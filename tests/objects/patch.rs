@@ -119,7 +119,7 @@ fn strategic_merge_patch_knows_merge_keys_and_directives() {
             "null removes, volumes merge by name",
             json!({ "volumes": [{ "name": "v", "emptyDir": {} }], "nodeName": "n" }),
             json!({ "volumes": [{ "name": "w", "emptyDir": {} }], "nodeName": null }),
-            json!({ "volumes": [{ "name": "v", "emptyDir": {} }, { "name": "w", "emptyDir": {} }] }),
+            json!({ "volumes": [{ "name": "w", "emptyDir": {} }, { "name": "v", "emptyDir": {} }] }),
         ),
         (
             "retained keys",

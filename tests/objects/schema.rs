@@ -152,7 +152,10 @@ fn every_keyword_has_its_words() {
         (
             json!({ "type": "object", "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] }),
             json!({}),
-            &[r#"<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)"#],
+            &[
+                r#"<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)"#,
+                "spec.x.a: Required value",
+            ],
         ),
         (
             json!({ "type": "object", "not": { "required": ["a"] } }),
@@ -266,10 +269,13 @@ fn definitions_are_checked_themselves() {
             |d| d["spec"]["scope"] = json!("Global"),
             r#"spec.scope: Unsupported value: "Global": supported values: "Cluster", "Namespaced""#,
         ),
-        (|d| d["spec"]["versions"] = json!([]), "spec.versions: Required value: must specify at least one version"),
+        (
+            |d| d["spec"]["versions"] = json!([]),
+            "spec.versions: Invalid value: []string{}: must have exactly one version marked as storage version",
+        ),
         (
             |d| d["spec"]["versions"][0]["storage"] = json!(false),
-            r#"spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version"#,
+            r#"spec.versions: Invalid value: []string{"v1"}: must have exactly one version marked as storage version"#,
         ),
         (
             |d| d["spec"]["versions"][0]["schema"] = json!(null),
