@@ -1,16 +1,24 @@
 //! What a node asks of a pod, which has no certificate and asks all the same.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::core::ResourceExt;
+use std::pin::pin;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::{
+    Api,
+    core::ResourceExt,
+    runtime::{WatchStreamExt, watcher},
+};
 
 use crate::{
     manifests::{client, namespace, peer_authentication},
-    support::{World, on_both_clusters},
+    support::{World, on_both_clusters, within},
 };
 
 on_both_clusters!(
     a_strict_application_is_probed_through_its_sidecar,
     a_strict_port_is_closed_on_every_address_of_its_pod,
+    a_failing_probe_says_what_the_application_said,
 );
 
 /// A pod with httpbin under the label `app: NAME`.
@@ -51,6 +59,19 @@ async fn a_strict_application_is_probed_through_its_sidecar(world: &World) {
     world.until_ready().await;
     let restarts = world.pod("httpbin.foo").await.status.unwrap().container_statuses.unwrap();
     assert!(restarts.iter().all(|container| container.restart_count == 0), "{restarts:?}");
+}
+
+async fn a_failing_probe_says_what_the_application_said(world: &World) {
+    strict_mesh(world).await;
+    let probes = "readinessProbe: {httpGet: {path: /status/418, port: web}, periodSeconds: 1}";
+    world.apply(&pod(world, "unwell", probes)).await;
+    let events: Api<Event> = Api::namespaced(world.client(), "foo");
+    let about = watcher::Config::default().fields("involvedObject.name=unwell,reason=Unhealthy");
+    let messages = watcher::watcher(events, about).applied_objects().filter_map(async |event| event.ok()?.message);
+    // Before the application listens, the node is told so.
+    let mut wanted = pin!(messages.filter(|message| std::future::ready(message.contains("418"))));
+    let message = within(wanted.next()).await.unwrap();
+    assert_eq!(message, "Readiness probe failed: HTTP probe failed with statuscode: 418");
 }
 
 async fn a_strict_port_is_closed_on_every_address_of_its_pod(world: &World) {
