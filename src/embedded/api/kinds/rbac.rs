@@ -15,7 +15,7 @@ pub fn default_binding(binding: &mut Value) {
     }
     for subject in items_mut(binding, "/subjects") {
         if let Some("Group" | "User") = subject["kind"].as_str() {
-            set_default(subject, "apiGroup", GROUP)
+            set_default(subject, "apiGroup", GROUP);
         }
     }
 }
