@@ -1,5 +1,6 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod auth;
 mod down;
 mod error;
 mod explain;
@@ -40,6 +41,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what a proxy does about authentication
+    #[command(after_help = auth::EXAMPLES)]
+    Auth(auth::AuthArgs),
     /// Show what runs left on a Kubernetes, and remove it
     #[command(after_help = down::EXAMPLES)]
     Down(down::DownArgs),
@@ -70,6 +74,7 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Auth(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),

@@ -159,7 +159,11 @@ impl Cluster {
         Ok(MeshState { in_sync, control_plane, proxies, pending })
     }
 
-    async fn published_mesh_status(&self) -> Result<Option<Published>, ClusterError> {
+    /// What the control plane has published; nothing if it has not, or nothing that can be read.
+    ///
+    /// # Errors
+    /// A failed request.
+    pub async fn published_mesh_status(&self) -> Result<Option<Published>, ClusterError> {
         let maps: Api<ConfigMap> = Api::namespaced(self.client(), ROOT_NAMESPACE);
         let map = maps.get_opt(CONFIG_MAP).await;
         let map = map.map_err(ClusterError::request(format!("read ConfigMap {ROOT_NAMESPACE}/{CONFIG_MAP}")))?;

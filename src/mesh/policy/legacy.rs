@@ -10,6 +10,7 @@ use crate::mesh::{
     mode::Mode,
     resources::{Policy, Resource, Target},
     snapshot::{Release, ServicePort, Snapshot},
+    validate::Path,
 };
 
 /// The old policies of a snapshot, by whom they are about.
@@ -77,12 +78,17 @@ impl Index {
             None => {
                 let value = self.legacy_default();
                 let reason = format!("no policy applies: {value} is the default of this release");
-                return Decision { value, by: None, reasons: vec![reason] };
+                return Decision { value, by: None, field: None, reasons: vec![reason] };
             }
         };
         let value = policy.spec.mode();
         let reason = format!("{} sets {scope} to {value}", policy.metadata);
-        Decision { value, by: Some(policy.metadata.clone()), reasons: vec![reason] }
+        Decision {
+            value,
+            by: Some(policy.metadata.clone()),
+            field: Some(deciding(&policy.spec)),
+            reasons: vec![reason],
+        }
     }
 
     fn legacy_default(&self) -> Mode {
@@ -124,6 +130,13 @@ impl Index {
         let mesh = || self.legacy.mesh.map(|position| Found::Mesh(&self.snapshot().mesh_policies[position]));
         own.map(Found::Namespace).or_else(mesh)
     }
+}
+
+/// What of an old policy decides: its first method with mtls, or the lack of any.
+fn deciding(policy: &Policy) -> Path {
+    let peers = Path::of(&["spec", "peers"]);
+    let first = policy.peers.iter().position(|peer| peer.mtls.is_some());
+    first.map_or(peers.clone(), |position| peers.index(position).key("mtls").key("mode"))
 }
 
 fn fits(target: &Target, service: &str, port: &ServicePort) -> bool {
