@@ -10,6 +10,7 @@ mod kubernetes;
 pub mod labs;
 mod list;
 mod mesh;
+mod migrate;
 pub mod output;
 mod question;
 mod run;
@@ -58,6 +59,9 @@ enum Command {
     /// Install, look at or remove the mesh of a Kubernetes
     #[command(after_help = mesh::EXAMPLES)]
     Mesh(mesh::MeshArgs),
+    /// Say policies of the old API (authentication.istio.io) in the new one
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -80,6 +84,7 @@ impl Command {
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
+            Self::Migrate(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),

@@ -1,6 +1,7 @@
 //! Authentication of a running mesh: what its proxies accept and send, why, and what the old API means.
 
 mod check;
+mod legacy;
 
 #[allow(dead_code)] // Every test binary uses a part of these.
 #[path = "../e2e/manifests.rs"]

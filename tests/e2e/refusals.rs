@@ -20,9 +20,9 @@ async fn policies_without_a_meaning_are_refused_with_the_reason(world: &World) {
     // A port has a mode of its own only where the workload is named: the mesh knows.
     let spec = json!({ "portLevelMtls": { "8080": { "mode": "DISABLE" } } });
     insta::assert_snapshot!(refused(world, spec).await, @r#"cannot apply PeerAuthentication foo/default: admission webhook "validation.istio.io" denied the request: spec.portLevelMtls: portLevelMtls needs a selector with labels: only workload policies may name ports"#);
-    // There is no such mode; the mesh is asked before the cluster looks at its definition.
+    // There is no such mode: the definition says so, before the mesh is asked.
     let spec = json!({ "mtls": { "mode": "SOMETIMES" } });
-    insta::assert_snapshot!(refused(world, spec).await, @r#"cannot apply PeerAuthentication foo/default: admission webhook "validation.istio.io" denied the request: spec.mtls.mode: `SOMETIMES` is not a mode; it must be one of UNSET, DISABLE, PERMISSIVE, STRICT"#);
+    insta::assert_snapshot!(refused(world, spec).await, @r#"cannot apply PeerAuthentication foo/default: PeerAuthentication.security.istio.io "default" is invalid: spec.mtls.mode: Unsupported value: "SOMETIMES": supported values: "UNSET", "DISABLE", "PERMISSIVE", "STRICT""#);
 }
 
 async fn refused(world: &World, spec: serde_json::Value) -> String {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{Decision, Index, ServiceId, WorkloadId};
 use crate::mesh::{
     mode::Mode,
-    resources::{Policy, Resource, Target},
+    resources::{Metadata, Policy, Resource, Target},
     snapshot::{Release, ServicePort, Snapshot},
     validate::Path,
 };
@@ -96,6 +96,33 @@ impl Index {
             Release::UpTo1_4 => Mode::Disable,
             Release::Current => Mode::Permissive,
         }
+    }
+
+    /// The old policy that would decide on a workload port if no PeerAuthentication applied.
+    pub(super) fn old_policy(&self, workload: WorkloadId, port: u16) -> Option<&Metadata> {
+        self.workload_policy(workload, port).map(|found| match found {
+            Found::Mesh(policy) | Found::Namespace(policy) | Found::Service(policy, _) => &policy.metadata,
+        })
+    }
+
+    /// The old policies in effect for the whole mesh, and for whole namespaces by name.
+    pub(in crate::mesh) fn wide_old_policies(&self) -> (Option<&Resource<Policy>>, Vec<&Resource<Policy>>) {
+        let mesh = self.legacy.mesh.map(|position| &self.snapshot().mesh_policies[position]);
+        let namespaces = self.legacy.namespaces.values().map(|&position| &self.snapshot().policies[position]);
+        let mut namespaces: Vec<_> = namespaces.collect();
+        namespaces.sort_by(|a, b| a.metadata.namespace.cmp(&b.metadata.namespace));
+        (mesh, namespaces)
+    }
+
+    /// The old policy in effect for a Service's own port, and whether it names no ports and so is about all of them.
+    pub(in crate::mesh) fn own_old_policy(
+        &self,
+        id: ServiceId,
+        port: &ServicePort,
+    ) -> Option<(&Resource<Policy>, bool)> {
+        let Some(Found::Service(policy, name)) = self.own_service_policy(id, port) else { return None };
+        let mut targets = policy.spec.targets.iter().filter(|target| fits(target, name, port));
+        Some((policy, targets.any(|target| target.ports.is_empty())))
     }
 
     fn workload_policy(&self, workload: WorkloadId, port: u16) -> Option<Found<'_>> {

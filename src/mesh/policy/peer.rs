@@ -112,7 +112,11 @@ impl Index {
         if !levels.any() {
             return self.legacy_mode(workload, port);
         }
-        let mut reasons = Vec::new();
+        let ignored = self.old_policy(workload, port);
+        let mut reasons: Vec<String> = ignored
+            .map(|policy| format!("{policy} is of the old API: ignored where a PeerAuthentication applies"))
+            .into_iter()
+            .collect();
         if let Some(resource) = levels.workload.map(|position| self.peer_authentication(position)) {
             match resource.spec.port_mode(port) {
                 Some(mode) => {
@@ -151,6 +155,11 @@ impl Index {
     pub(super) fn namespace_mode(&self, namespace: &str) -> Option<Decision<Mode>> {
         let levels = self.peer.wide_levels(namespace);
         levels.any().then(|| self.wide_mode(levels, Vec::new()))
+    }
+
+    /// Whether a PeerAuthentication is about a whole namespace, or about the mesh.
+    pub(in crate::mesh) fn has_wide_peer_authentication(&self, namespace: &str) -> bool {
+        self.peer.wide_levels(namespace).any()
     }
 
     /// The mode alone, without a word of explanation.
