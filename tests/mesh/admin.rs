@@ -34,7 +34,7 @@ async fn the_mesh_comes_and_goes(world: &World) {
     let proxy = &state["proxies"][0];
     assert_eq!((&proxy["pod"], &proxy["sync"]), (&json!("web"), &json!("SYNCED")));
     assert_eq!(proxy["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(proxy["id"], format!("spiffe://cluster.local/ns/{}/sa/default", NAMESPACE));
+    assert_eq!(proxy["id"], format!("spiffe://cluster.local/ns/{NAMESPACE}/sa/default"));
     let table = world.must(&["mesh", "status"]).await;
     assert!(table.starts_with("control plane  healthy, 1 of 1 ready\n"), "{table}");
 

@@ -22,7 +22,7 @@ async fn sidecars_go_on_while_the_control_plane_is_away(world: &World) {
     world.make_namespace().await;
     world.service("web", "web").await;
     tokio::join!(world.pod("web", &["httpbin"]), world.pod("caller", &["sleep", "infinity"]));
-    let url = format!("http://web.{}/headers", NAMESPACE);
+    let url = format!("http://web.{NAMESPACE}/headers");
     let by_mtls = async || world.curl("caller", &url).await.contains("X-Forwarded-Client-Cert").then_some(());
     world.eventually("the caller is in the mesh", &by_mtls).await;
     let root = root(world).await;
