@@ -4,15 +4,29 @@ use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use crate::{
     host::{ExitStatus, Host as _, Output, Program, os::OsHost},
-    host_println, workloads,
+    host_println,
+    workloads::{self, hipster},
 };
 
 /// The bundled programs, in alphabetical order.
 const PROGRAMS: &[(&str, Program)] = &[
+    ("adservice", hipster::ad::program),
+    ("cartservice", hipster::cart::program),
+    ("checkoutservice", hipster::checkout::program),
     ("control-plane", crate::mesh::control_plane::program),
     ("curl", workloads::curl::program),
+    ("currencyservice", hipster::currency::program),
+    ("emailservice", hipster::email::program),
+    ("frontend", hipster::frontend::program),
+    ("hello", workloads::hello::program),
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
+    ("loadgenerator", hipster::load_generator::program),
+    ("paymentservice", hipster::payment::program),
+    ("productcatalogservice", hipster::product_catalog::program),
+    ("recommendationservice", hipster::recommendation::program),
+    ("redis", workloads::redis::program),
+    ("shippingservice", hipster::shipping::program),
     ("sidecar", crate::mesh::agent::program),
     ("sleep", workloads::sleep::program),
 ];

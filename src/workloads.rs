@@ -1,6 +1,15 @@
 //! The bundled applications. They know nothing of the mesh.
 
+mod ask;
 pub mod curl;
+mod grpc;
+pub mod hello;
+pub mod hipster;
 pub mod httpbin;
+mod pages;
+pub mod redis;
+mod server;
 pub mod sleep;
 mod tasks;
+mod trace;
+mod upstream;
