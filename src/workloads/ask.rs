@@ -69,6 +69,18 @@ pub(super) enum Unanswered {
 }
 
 impl Unanswered {
+    /// What was being done, what `errno` calls the failure, and words for it: `read ECONNRESET: ...`.
+    pub(super) fn told(&self) -> String {
+        let (code, doing) = self.code();
+        match self {
+            Self::Broken(error) => match cause(error) {
+                Some(cause) => format!("{doing} {code}: {cause}"),
+                None => format!("{doing} {code}: {error}"),
+            },
+            error => format!("{doing} {code}: {error}"),
+        }
+    }
+
     /// What `errno` calls it, and what was being done, as Node.js programs show it.
     pub(super) fn code(&self) -> (&'static str, &'static str) {
         match self {

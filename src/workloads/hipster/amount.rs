@@ -35,11 +35,6 @@ impl From<AmountError> for Status {
 }
 
 impl Amount {
-    /// Nothing, in `currency`.
-    pub(super) fn zero(currency: &str) -> Self {
-        Self { currency: currency.to_owned(), nanos: 0 }
-    }
-
     /// So many billionths of a unit of `currency`.
     pub(super) fn of_nanos(currency: &str, nanos: i128) -> Result<Self, AmountError> {
         i64::try_from(nanos / NANOS).map_err(|_| AmountError::TooLarge)?;
@@ -131,7 +126,7 @@ mod tests {
         assert_eq!(amount(i64::MAX, 999_999_999).plus(&amount(0, 1)), Err(AmountError::TooLarge));
         assert_eq!(amount(i64::MAX, 0).times(u32::MAX), Err(AmountError::TooLarge));
         assert_eq!(amount(i64::MAX, 0).convert("EUR", 1, u64::MAX), Err(AmountError::TooLarge));
-        let message = amount(1, 0).plus(&Amount::zero("EUR")).unwrap_err().to_string();
+        let message = amount(1, 0).plus(&Amount::of_nanos("EUR", 0).unwrap()).unwrap_err().to_string();
         assert_eq!(message, "cannot add EUR to USD");
     }
 
@@ -187,7 +182,7 @@ mod tests {
         fn times_is_repeated_addition(units in -1000_i64..1000, nanos in 0..1_000_000_000_i32, count in 0_u32..50) {
             let sign = if units < 0 { -1 } else { 1 };
             let one = amount(units, sign * nanos);
-            let sum = (0..count).try_fold(Amount::zero("USD"), |sum, _| sum.plus(&one));
+            let sum = (0..count).try_fold(Amount::of_nanos("USD", 0).unwrap(), |sum, _| sum.plus(&one));
             prop_assert_eq!(one.times(count), sum);
         }
 

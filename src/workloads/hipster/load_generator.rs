@@ -194,7 +194,7 @@ impl<'a> User<'a> {
         let answer = match Url::at(&self.settings.frontend, path) {
             Ok(url) => {
                 let asked = ask(self.host, &trace, method, &url, headers, Bytes::from(form.unwrap_or_default())).await;
-                asked.map_err(|error| error.to_string()).and_then(|answer| match answer.status() {
+                asked.map_err(|error| error.told()).and_then(|answer| match answer.status() {
                     status if status.is_success() || status.is_redirection() => Ok(answer.into_body()),
                     status => Err(format!("HTTP {status}")),
                 })
