@@ -3,7 +3,7 @@
 //! tonic's own server would detach a task for each connection; a bundled program has to end with its future, so the
 //! services are served as any other HTTP.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error as _, sync::Arc, time::Duration};
 
 use axum::{Router, response::IntoResponse};
 use futures::FutureExt as _;
@@ -43,10 +43,17 @@ where
 
 /// Says what could not be done because a call failed; the code stays.
 pub(super) fn failed(what: &str) -> impl Fn(Status) -> Status {
-    move |status| {
-        let (code, message) = (status.code(), status.message());
-        Status::new(code, if message.is_empty() { format!("{what}: {code}") } else { format!("{what}: {message}") })
+    move |status| Status::new(status.code(), format!("{what}: {}", reason(&status)))
+}
+
+/// What the service says, or what is at the bottom of a connection that failed.
+fn reason(status: &Status) -> String {
+    let (mut reason, mut next) = (status.message().to_owned(), status.source());
+    while let Some(cause) = next {
+        reason = cause.to_string();
+        next = cause.source();
     }
+    if reason.is_empty() { status.code().to_string() } else { reason }
 }
 
 impl Context {

@@ -76,3 +76,22 @@ impl<S: Sync> FromRequestParts<S> for Trace {
         Ok(Self::of(&parts.headers))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_trace_is_passed_on() {
+        let given = [("x-request-id", "r"), ("traceparent", "t"), ("cookie", "c"), ("grpc-timeout", "1S")];
+        let given = given.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let trace = Trace::of(&HeaderMap::from_iter(given));
+        let passed: HeaderMap = trace.call(()).metadata().as_ref().clone();
+        assert_eq!(
+            (passed.len(), &passed["x-request-id"], &passed["traceparent"]),
+            (2, &"r".parse().unwrap(), &"t".parse().unwrap())
+        );
+        assert_eq!(trace.id(), "r");
+        assert_ne!(Trace::new().id(), Trace::new().id());
+    }
+}

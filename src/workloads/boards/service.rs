@@ -9,11 +9,10 @@ use axum::{
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use http::StatusCode;
-use jiff::Timestamp;
 
 use super::{
     database::Database,
-    model::{Board, Item, NewBoard, NewItem, id},
+    model::{Board, Item, NewBoard, NewItem, id, now},
     refusal::{self, Refusal},
 };
 use crate::{
@@ -47,7 +46,7 @@ fn first_items() -> Vec<Item> {
         ("item-2", "grace", "string", "The door code of the workshop is 4-7-1-1", "Door code"),
         ("item-3", "ada", "json", "{\"coffee\": 3, \"tea\": 5}", "What to order"),
     ];
-    let created_at = Timestamp::now().to_string();
+    let created_at = now();
     let item = |(id, owner, kind, raw, name): (&str, &str, &str, &str, &str)| Item {
         id: id.to_owned(),
         owner: owner.to_owned(),

@@ -88,9 +88,10 @@ impl Frontend {
         serde_json::from_slice(&body).map_err(|_| NoCustomers::NoList)
     }
 
-    /// Whatever fields the first customer has are the columns.
+    /// Whatever fields the first customer has are the columns, what they are called by first.
     fn table(&self, customers: &[Map<String, Value>], trace: &Trace) -> Value {
-        let columns: Vec<&String> = customers.first().map(|customer| customer.keys().collect()).unwrap_or_default();
+        let mut columns: Vec<&String> = customers.first().map(|customer| customer.keys().collect()).unwrap_or_default();
+        columns.sort_by_key(|column| !matches!(column.as_str(), "id" | "name"));
         let cell = |customer: &Map<String, Value>, column: &String| match customer.get(column) {
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),

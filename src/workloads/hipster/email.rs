@@ -14,6 +14,7 @@ use crate::{
     workloads::{
         grpc,
         server::{Context, Server},
+        trace::Trace,
     },
 };
 
@@ -37,14 +38,18 @@ impl EmailService for Letters {
         &self,
         request: Request<SendOrderConfirmationRequest>,
     ) -> Result<Response<Empty>, Status> {
+        let trace = Trace::of_call(&request);
         let SendOrderConfirmationRequest { email, order } = request.into_inner();
         let order = order.ok_or_else(|| Status::invalid_argument("the order is missing"))?;
         if !is_address(&email) {
             return Err(Status::invalid_argument("the email address is not valid"));
         }
         let (id, tracking, count) = (order.order_id, order.shipping_tracking_id, order.items.len());
+        let request = trace.id();
         // Quoted, so that nobody else can write into the log what looks like lines of ours.
-        self.context.log(format_args!("to {email:?}: your order {id:?} of {count} products, parcel {tracking:?}"));
+        self.context.log(format_args!(
+            "to {email:?}: your order {id:?} of {count} products, parcel {tracking:?} (request {request:?})"
+        ));
         Ok(Response::new(Empty {}))
     }
 }

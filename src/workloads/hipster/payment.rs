@@ -20,6 +20,7 @@ use crate::{
     workloads::{
         grpc,
         server::{Context, Server},
+        trace::Trace,
     },
 };
 
@@ -40,6 +41,7 @@ pub fn program(host: Arc<dyn Host>, arguments: Vec<String>) -> BoxFuture<'static
 #[async_trait]
 impl PaymentService for Payments {
     async fn charge(&self, request: Request<ChargeRequest>) -> Result<Response<ChargeResponse>, Status> {
+        let trace = Trace::of_call(&request);
         let ChargeRequest { amount, credit_card } = request.into_inner();
         let amount = Amount::read(amount.as_ref())?;
         if !amount.is_positive() {
@@ -49,8 +51,10 @@ impl PaymentService for Payments {
         let today = Zoned::now();
         let card = card::check(&info, (i32::from(today.year()), i32::from(today.month())))?;
         let transaction_id = Uuid::new_v4().to_string();
-        let (brand, ending, amount) = (card.brand, card.ending, amount.shown());
-        self.context.log(format_args!("{brand} ending {ending} charged {amount:?}, transaction {transaction_id}"));
+        let (brand, ending, amount, request) = (card.brand, card.ending, amount.shown(), trace.id());
+        self.context.log(format_args!(
+            "{brand} ending {ending} charged {amount:?}, transaction {transaction_id} (request {request:?})"
+        ));
         Ok(Response::new(ChargeResponse { transaction_id }))
     }
 }

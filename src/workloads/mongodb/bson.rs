@@ -347,3 +347,78 @@ impl From<Vec<Bson>> for Bson {
         Self::Array(values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_document() -> impl Strategy<Value = Document> {
+        let leaf = prop_oneof![
+            (any::<u8>(), prop::collection::vec(any::<u8>(), 0..20))
+                .prop_map(|(kind, bytes)| Bson::Binary(kind, bytes)),
+            any::<bool>().prop_map(Bson::Bool),
+            any::<i64>().prop_map(Bson::DateTime),
+            any::<[u8; 16]>().prop_map(Bson::Decimal128),
+            any::<i32>().prop_map(|number| Bson::Double(f64::from(number) / 8.0)),
+            any::<i32>().prop_map(Bson::Int32),
+            any::<i64>().prop_map(Bson::Int64),
+            Just(Bson::MaxKey),
+            Just(Bson::MinKey),
+            Just(Bson::Null),
+            any::<[u8; 12]>().prop_map(Bson::ObjectId),
+            ("[^\0]{0,9}", "[a-z]{0,4}").prop_map(|(pattern, options)| Bson::Regex(pattern, options)),
+            ".{0,20}".prop_map(Bson::String),
+            any::<u64>().prop_map(Bson::Timestamp),
+        ];
+        let document = |values| prop::collection::vec(("[^\0]{0,9}", values), 0..5).prop_map(Document);
+        let value = leaf.prop_recursive(4, 32, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Bson::Array),
+                document(inner.boxed()).prop_map(Bson::Document),
+            ]
+        });
+        document(value.boxed())
+    }
+
+    proptest! {
+        #[test]
+        fn reading_and_writing_are_inverses(document in any_document()) {
+            let mut bytes = Vec::new();
+            document.write(&mut bytes);
+            prop_assert_eq!(Document::read(&bytes), Ok(document));
+            for end in 0..bytes.len() {
+                prop_assert_eq!(Document::read(&bytes[..end]), Err(BsonError::Length));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_document_or_not(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Document::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_no_document() {
+        let nested = |depth| (0..depth).fold(Document::default(), |inner, _| Document::default().with("d", inner));
+        let read = |document: Document| {
+            let mut bytes = Vec::new();
+            document.write(&mut bytes);
+            Document::read(&bytes).map(drop)
+        };
+        assert_eq!(read(nested(MAX_DEPTH)), Ok(()));
+        assert_eq!(read(nested(MAX_DEPTH + 1)), Err(BsonError::Depth));
+        for (bytes, error) in [
+            (&b""[..], BsonError::Length),
+            (b"\x05\0\0\0\0x", BsonError::Length),
+            (b"\x05\0\0\0\x01", BsonError::Length),
+            (b"\xff\xff\xff\xff\0", BsonError::Length),
+            (b"\x08\0\0\0\x06a\0\0", BsonError::Type(6)),
+            (b"\x09\0\0\0\x08a\0\x02\0", BsonError::Value),
+            (b"\x0e\0\0\0\x02a\0\x02\0\0\0\xff\0\0", BsonError::Value),
+        ] {
+            assert_eq!(Document::read(bytes), Err(error), "{bytes:?}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ async fn run(mut stream: TcpStream, store: &Mutex<Store>) -> std::io::Result<()>
     let (mut bytes, mut answer, mut id) = (Vec::new(), Vec::new(), 0_i32);
     loop {
         match wire::read(&bytes) {
+            // A client does not answer.
+            Ok(Some((message, _))) if message.answers != 0 => return Ok(()),
             Ok(Some((message, length))) => {
                 bytes.drain(..length);
                 let body = commands::run(&mut store.lock().unwrap_or_else(PoisonError::into_inner), &message.body);

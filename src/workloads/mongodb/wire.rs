@@ -68,6 +68,8 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Message, usize)>, WireError> {
     let (id, answers, kind) = (number(message, 4)?, number(message, 8)?, number(message, 12)?);
     let rest = &message[HEAD..];
     let (is_legacy, is_silent, body) = match kind {
+        // Flags, a cursor, where it stands, and how many documents there are: the first is the answer.
+        OP_REPLY => (true, false, Document::read_first(rest.get(20..).ok_or(WireError::Length)?)?.0),
         OP_MSG => {
             let (is_silent, body) = op_msg(rest)?;
             (false, is_silent, body)
@@ -171,5 +173,74 @@ impl Message {
         self.body.write(out);
         let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
         out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(message: &Message) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        message.write(&mut bytes);
+        bytes
+    }
+
+    fn op_msg_of(flags: u32, sections: &[&[u8]]) -> Vec<u8> {
+        let rest = [&flags.to_le_bytes()[..], &sections.concat()].concat();
+        let head = [HEAD + rest.len(), 5, 0, 2013].map(|number| i32::try_from(number).unwrap().to_le_bytes());
+        [head.concat(), rest].concat()
+    }
+
+    #[test]
+    fn sequences_become_arrays_of_the_body() {
+        let one = Document::default().with("a", 1);
+        let mut document = Vec::new();
+        one.write(&mut document);
+        let body = [&[0][..], &document].concat();
+        let mut sequence = [b"xxxxdocuments\0".as_slice(), &document, &document].concat();
+        let length = i32::try_from(sequence.len()).unwrap();
+        sequence.splice(..4, length.to_le_bytes());
+        let sequence = [&[1][..], &sequence].concat();
+        let bytes = op_msg_of(MORE_TO_COME | CHECKSUM_PRESENT, &[&body, &sequence, &[0; 4]]);
+        let (message, taken) = read(&bytes).unwrap().unwrap();
+        assert_eq!((taken, message.is_silent, message.id), (bytes.len(), true, 5));
+        let expected = one.clone().with("documents", vec![Bson::Document(one.clone()), Bson::Document(one)]);
+        assert_eq!(message.body, expected);
+        for (bytes, error) in [
+            (op_msg_of(4, &[&body]), WireError::Flags(4)),
+            (op_msg_of(0, &[&body, &body]), WireError::Section),
+            (op_msg_of(0, &[&[2]]), WireError::Section),
+            (op_msg_of(0, &[]), WireError::Section),
+            (op_msg_of(0, &[&[0, 9]]), WireError::Bson(BsonError::Length)),
+            (op_msg_of(CHECKSUM_PRESENT, &[&[0, 9]]), WireError::Length),
+            (vec![1, 0, 0, 0], WireError::Length),
+            (i32::MAX.to_le_bytes().to_vec(), WireError::Length),
+        ] {
+            assert_eq!(read(&bytes), Err(error), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_and_writing_are_inverses(id in any::<i32>(), answers in any::<i32>(), is_legacy in any::<bool>(), text in ".{0,20}") {
+            let body = Document::default().with("text", text.as_str());
+            let message = Message { id, answers, is_legacy, is_silent: false, body };
+            let bytes = written(&message);
+            prop_assert_eq!(read(&bytes), Ok(Some((message, bytes.len()))));
+            for end in 0..bytes.len() {
+                prop_assert_eq!(read(&bytes[..end]), Ok(None));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_message_or_not(mut bytes in prop::collection::vec(any::<u8>(), 16..200), kind in 0_usize..3) {
+            let length = i32::try_from(bytes.len()).unwrap();
+            bytes[..4].copy_from_slice(&length.to_le_bytes());
+            bytes[12..16].copy_from_slice(&[OP_REPLY, OP_QUERY, OP_MSG][kind].to_le_bytes());
+            let _ = read(&bytes);
+        }
     }
 }

@@ -294,3 +294,77 @@ pub fn write_request(arguments: &[&str], out: &mut Vec<u8>) {
         Frame::text(*argument).write(2, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_frame() -> impl Strategy<Value = Frame> {
+        let line = "[^\r\n]{0,20}";
+        let leaf = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40).prop_map(Frame::Bulk),
+            line.prop_map(Frame::Error),
+            any::<i64>().prop_map(Frame::Integer),
+            Just(Frame::Null),
+            line.prop_map(Frame::Simple),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Frame::Array))
+    }
+
+    proptest! {
+        #[test]
+        fn reading_and_writing_are_inverses(frame in any_frame()) {
+            let mut bytes = Vec::new();
+            frame.write(2, &mut bytes);
+            prop_assert_eq!(reply(&bytes), Ok(Some((frame, bytes.len()))));
+            for end in 0..bytes.len() {
+                prop_assert_eq!(reply(&bytes[..end]), Ok(None));
+            }
+        }
+
+        #[test]
+        fn requests_arrive_as_they_were_sent(words in prop::collection::vec(".{0,20}", 1..6)) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let mut bytes = Vec::new();
+            write_request(&words, &mut bytes);
+            let sent = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+            prop_assert_eq!(request(&bytes), Ok(Some((sent, bytes.len()))));
+            for end in 0..bytes.len() {
+                prop_assert_eq!(request(&bytes[..end]), Ok(None));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_bounded(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for read in [request(&bytes).map(|read| read.map(|read| read.1)), reply(&bytes).map(|read| read.map(|read| read.1))] {
+                if let Ok(Some(length)) = read {
+                    prop_assert!(length > 0 && length <= bytes.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply() {
+        let nested = [b"*1\r\n".repeat(MAX_DEPTH + 1), b":1\r\n".to_vec()].concat();
+        assert_eq!(reply(&nested), Err(ProtocolError::Depth));
+        assert_eq!(reply(b"!x\r\n"), Err(ProtocolError::Type { expected: '*', got: b'!' }));
+        assert_eq!(reply(b":x\r\n"), Err(ProtocolError::BulkLength));
+        assert_eq!(reply(b"$2\r\nabcd"), Err(ProtocolError::BulkLength));
+        assert_eq!(reply(b"*x\r\n"), Err(ProtocolError::MultibulkLength));
+        assert_eq!(reply(&[b"+".as_slice(), &[b'x'; MAX_INLINE]].concat()), Err(ProtocolError::TooBig));
+    }
+
+    #[test]
+    fn words_of_a_line() {
+        let words = |line: &str| request(format!("{line}\r\n").as_bytes()).map(|read| read.unwrap().0);
+        let some = |words: &[&str]| Ok(words.iter().map(|word| word.as_bytes().to_vec()).collect::<Request>());
+        assert_eq!(words("  SET a  1 "), some(&["SET", "a", "1"]));
+        assert_eq!(words(r#"SET "a b" 'c "d' "e\"\n""#), some(&["SET", "a b", "c \"d", "e\"\n"]));
+        assert_eq!(words(""), some(&[]));
+        assert_eq!(words("\"a\"b"), Err(ProtocolError::Quotes));
+        assert_eq!(words("'a"), Err(ProtocolError::Quotes));
+    }
+}
