@@ -112,7 +112,7 @@ async fn pages_show_and_share() {
     for part in ["The door code of the workshop is 4-7-1-1", "Grace", "<button>Share</button>"] {
         assert!(page.contains(part), "no {part} in {page}");
     }
-    let share = |form: &'static str| app.ui.status("/items", &["--data-urlencode", form]);
+    let share = async |form: &str| app.ui.status("/items", &["--data-urlencode", form]).await;
     assert_eq!(share("raw=<b>bold</b>").await, "303");
     let link = format!("raw=http://{}/", app.ui.address);
     assert_eq!(app.ui.status("/items", &["--data-urlencode", &link]).await, "303");

@@ -136,7 +136,7 @@ async fn purchase_goes_from_the_cart_to_an_order() {
 async fn visitors_mistakes_are_told() {
     let shop = Shop::open().await;
     let frontend = shop.frontend();
-    let add = |form: &'static str| frontend.curl("/cart", &["-H", COOKIE, "-w", "%{http_code}", "-d", form]);
+    let add = async |form: &str| frontend.curl("/cart", &["-H", COOKIE, "-w", "%{http_code}", "-d", form]).await;
     for (form, expected) in [
         ("product_id=NOSUCH&quantity=1", "no product with ID NOSUCH"),
         ("product_id=MUG3KILN01&quantity=0", "a quantity is a number from 1 to 1000000"),
@@ -163,7 +163,7 @@ async fn visitors_mistakes_are_told() {
     assert_eq!(frontend.status("/setCurrency", &["-d", "currency_code=x\r\ny"]).await, "422");
     assert_eq!(frontend.status("/nosuch", &[]).await, "404");
     assert_eq!(frontend.status("/static/products/nosuch.svg", &[]).await, "404");
-    assert!(shop.page("/product/<script>", &[]).await.contains("&lt;script&gt;"));
+    assert!(shop.page("/product/%3Cscript%3E", &[]).await.contains("&lt;script&gt;"));
 }
 
 #[tokio::test]
