@@ -125,10 +125,10 @@ async fn pages_show_and_share() {
     assert!(page.contains("Plans") && page.contains("machines that are not built yet"), "{page}");
     assert_eq!(app.ui.status("/users/nobody", &[]).await, "404");
 
-    drop(app.profiles);
+    assert_eq!(app.profiles.stop().await, 0);
     let page = app.ui.curl("/", &["-w", "%{http_code}"]).await.stdout;
     assert!(page.ends_with("200") && page.contains("Who is here is not known: connect ECONNREFUSED"), "{page}");
-    drop(app.boards);
+    assert_eq!(app.boards.stop().await, 0);
     let page = app.ui.curl("/", &["-w", "%{http_code}"]).await.stdout;
     assert!(page.ends_with("500") && page.contains("connect ECONNREFUSED"), "{page}");
     drop((app.mongodb, app.scraper));
