@@ -1,12 +1,16 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod down;
 mod error;
 mod explain;
+mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod mesh;
 pub mod output;
+mod question;
 mod run;
 mod show;
 mod sidecar;
@@ -36,11 +40,20 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what runs left on a Kubernetes, and remove it
+    #[command(after_help = down::EXAMPLES)]
+    Down(down::DownArgs),
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Pack labctl as a container image, for clusters that have to get it from somewhere
+    #[command(after_help = image::EXAMPLES)]
+    Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Install, look at or remove the mesh of a Kubernetes
+    #[command(after_help = mesh::EXAMPLES)]
+    Mesh(mesh::MeshArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -57,8 +70,11 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Mesh(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),

@@ -5,6 +5,7 @@
 //! its own business; this module only owns what it may *ask*.
 
 pub mod os;
+pub mod redirect;
 
 use std::{
     io,
@@ -16,6 +17,8 @@ use std::{
 use futures::future::BoxFuture;
 use tokio::{io::AsyncRead, net::TcpStream};
 use tokio_util::sync::CancellationToken;
+
+pub use self::redirect::{IpRange, Ports, Ranges, Redirect};
 
 /// A bundled program: takes its machine and its arguments (without the program's name), returns its exit code.
 ///
@@ -47,7 +50,8 @@ pub enum Output {
 
 /// What a bundled program may ask of its machine.
 pub trait Host: Send + Sync + 'static {
-    /// Listens on `address`; port 0 picks a free one.
+    /// Listens on `address`; port 0 picks a free one. `[::]` means all addresses of the machine, IPv4 ones included,
+    /// whether or not it has IPv6.
     ///
     /// # Errors
     /// `AddrInUse` if somebody listens there already, `AddrNotAvailable` if the address is not ours.
@@ -96,7 +100,7 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// `PermissionDenied` without `NET_ADMIN`; `Unsupported` where the machine cannot redirect.
-    fn redirect(&self, redirect: Redirect) -> io::Result<()>;
+    fn redirect(&self, redirect: &Redirect) -> io::Result<()>;
 }
 
 /// Prints one line to a program's standard output or standard error.
@@ -105,34 +109,6 @@ macro_rules! host_println {
     ($host:expr, $output:expr, $($argument:tt)*) => {
         $crate::host::Host::print(&*$host, $output, format!("{}\n", format_args!($($argument)*)).as_bytes())
     };
-}
-
-/// Which connections of a network namespace go to the sidecar, as `istio-init` programs them.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Redirect {
-    /// Where outbound connections go instead (15001).
-    pub outbound_port: u16,
-    /// Where inbound connections go instead (15006).
-    pub inbound_port: u16,
-    /// Whose own connections are left alone (1337).
-    pub exempt_uid: u32,
-    /// Inbound ports that are redirected.
-    pub include_inbound: Ports,
-    /// Inbound ports that bypass the sidecar.
-    pub exclude_inbound: Vec<u16>,
-    /// Outbound destination ports that bypass the sidecar.
-    pub exclude_outbound: Vec<u16>,
-    /// Outbound destinations that bypass the sidecar: address and prefix length.
-    pub exclude_outbound_ranges: Vec<(IpAddr, u8)>,
-}
-
-/// All ports, or just these.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Ports {
-    /// Every port (`*`).
-    All,
-    /// Only the listed ones.
-    Only(Vec<u16>),
 }
 
 /// A socket that accepts connections.

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod cluster;
 pub mod embedded;
 pub mod host;
+pub mod image;
 pub mod lab;
 pub mod mesh;
 pub mod probe;

@@ -7,6 +7,6 @@ pub mod manifest;
 pub mod object;
 mod templates;
 
-pub use engine::{fill, version};
+pub use engine::{fill, labctl};
 pub use error::{Excerpt, RenderError};
 pub use templates::Templates;

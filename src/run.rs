@@ -3,11 +3,13 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod clash;
 pub mod context;
 pub mod event;
 pub mod keep;
-mod mesh;
+pub mod mesh;
 pub mod result;
+mod rights;
 mod step;
 
 use std::time::Duration;
@@ -22,18 +24,19 @@ use crate::{
 };
 use context::Context;
 use event::{Event, Events, Phase};
+use mesh::{Chosen, Mesh};
 use result::{Ended, LabInfo, Leftover, Problem, StepResult, Verdict};
 
-/// How long cleaning up may take, however the run went.
+/// How long cleaning up may take at least, however the run went.
 const CLEANUP: Duration = Duration::from_secs(60);
-/// The trust domain of a mesh that we install, and Istio's default.
-const TRUST_DOMAIN: &str = "cluster.local";
 
 /// What a person asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// On which cluster.
     pub target: Target,
+    /// In which mesh.
+    pub mesh: Mesh,
     /// How long the mesh, the setup and each step may take.
     pub deadline: Duration,
     /// Whether the lab stays up after its last step until somebody interrupts.
@@ -53,16 +56,19 @@ pub struct Interrupt {
 pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Interrupt) -> Ended {
     let began = Instant::now();
     let id = RunId::random();
-    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), options.target.to_string())));
-    let (mut walked, leftovers) = match reach(&options.target, &events, interrupt).await {
-        Err(walked) => (walked, Vec::new()),
-        Ok(connection) => {
+    events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
+    let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
+    let (mut walked, leftovers, touched) = match reached.await {
+        Err(walked) => (walked, Vec::new(), false),
+        Ok((connection, cluster, mesh)) => {
+            mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
             let context = Context {
                 lab,
-                cluster: Cluster::new(connection.client(), id),
+                cluster,
                 events: events.clone(),
-                trust_domain: TRUST_DOMAIN.to_owned(),
+                mesh,
                 deadline: options.deadline,
+                target: options.target.clone(),
             };
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
@@ -71,14 +77,17 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
                 () = interrupt.stop.cancelled() => Walked::interrupted(),
             };
             let leftovers = clean(&context, &events, interrupt).await;
+            let touched = context.cluster.is_touched();
             connection.close().await;
-            (walked, leftovers)
+            (walked, leftovers, touched)
         }
     };
     if !leftovers.is_empty() && walked.verdict == Verdict::Passed {
-        walked.verdict = Verdict::Problem;
+        let given_up = interrupt.give_up.is_cancelled();
+        walked.verdict = if given_up { Verdict::Interrupted } else { Verdict::Problem };
     }
-    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, took: began.elapsed() };
+    let cleaned = touched && leftovers.is_empty();
+    let ended = Ended { verdict: walked.verdict, problem: walked.problem, leftovers, cleaned, took: began.elapsed() };
     events.emit(Event::Ended(ended.clone()));
     ended
 }
@@ -101,10 +110,26 @@ impl Walked {
     }
 }
 
-async fn reach(target: &Target, events: &Events, interrupt: &Interrupt) -> Result<Connection, Walked> {
-    let connected = phase(events, Phase::Cluster, connect(target));
+/// Reaches the cluster and finds out about its mesh.
+async fn reach(
+    options: &Options,
+    cluster: impl FnOnce(kube::Client) -> Cluster,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<(Connection, Cluster, Chosen), Walked> {
+    let reached = phase(events, Phase::Cluster, async {
+        let connection = connect(&options.target).await.map_err(Problem::from)?;
+        let cluster = cluster(connection.client());
+        match mesh::choose(&cluster, &options.mesh).await {
+            Ok(mesh) => Ok((connection, cluster, mesh)),
+            Err(error) => {
+                connection.close().await;
+                Err(Problem::from(error))
+            }
+        }
+    });
     tokio::select! {
-        connected = connected => connected.map_err(|error| Walked::stopped(error.into())),
+        reached = reached => reached.map_err(Walked::stopped),
         () = interrupt.stop.cancelled() => Err(Walked::interrupted()),
     }
 }
@@ -133,10 +158,13 @@ async fn walk(context: &Context<'_>, connection: &Connection, options: &Options,
 /// Everything before the first step. Nothing is touched unless everything that the lab will create is free.
 async fn prepare(context: &Context<'_>) -> Result<(), Problem> {
     let mesh = phase(&context.events, Phase::Mesh, async {
-        let mesh = context.missing_mesh().await?;
+        let mesh = context.mesh.manifests.clone();
         let objects: Result<Vec<_>, Problem> = context.lab.objects().map(act::dynamic).collect();
         let all: Vec<_> = mesh.iter().cloned().chain(objects?).collect();
-        context.cluster.check_clashes(&all).await?;
+        context.check_rights(&all).await?;
+        context.mesh.unseen.clone().map_or(Ok(()), Err)?;
+        let free = context.cluster.check_clashes(&all).await;
+        free.map_err(|error| context.told_of_clash(error))?;
         if mesh.is_empty() { Ok(()) } else { context.install(mesh, &context.patience()).await }
     });
     mesh.await?;
@@ -168,7 +196,9 @@ fn verdict(results: &[StepResult]) -> Verdict {
 /// Deletes what the run created. Answers what is left.
 async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
     let tell = events.clone();
-    let patience = Patience::telling(CLEANUP, move |text| tell.emit(Event::Waiting { text: text.to_owned() }));
+    let patience = Patience::telling(CLEANUP.max(context.deadline), move |text| {
+        tell.emit(Event::Waiting { text: text.to_owned() })
+    });
     let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
     let left = tokio::select! {
         left = cleaned => left,

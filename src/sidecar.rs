@@ -29,4 +29,5 @@ mod upstream;
 pub mod xfcc;
 
 pub use admin::AppHealth;
+pub(crate) use inbound::source_to;
 pub use serve::{Options, ServeError, serve};

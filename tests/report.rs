@@ -42,6 +42,7 @@ fn started() -> Event {
         ],
         run: "0123456789ab".to_owned(),
         cluster: "embedded".to_owned(),
+        server: None,
         started: "2026-01-02T03:04:05Z".parse().unwrap(),
     })
 }
@@ -120,7 +121,7 @@ fn phase(phase: Phase) -> Event {
 }
 
 fn ended(verdict: Verdict) -> Ended {
-    Ended { verdict, problem: None, leftovers: Vec::new(), took: Duration::from_millis(1530) }
+    Ended { verdict, problem: None, leftovers: Vec::new(), cleaned: false, took: Duration::from_millis(1530) }
 }
 
 fn passed() -> Vec<Event> {
@@ -162,7 +163,7 @@ fn interrupted() -> Vec<Event> {
         name: "foo".to_owned(),
     };
     let leftovers = vec![Leftover { object, why: "Namespace foo is held by example.org/hold".to_owned() }];
-    let last = Ended { leftovers, ..ended(Verdict::Interrupted) };
+    let last = Ended { leftovers, cleaned: false, ..ended(Verdict::Interrupted) };
     vec![started(), first_step(), phase(Phase::Cleanup), Event::Ended(last)]
 }
 

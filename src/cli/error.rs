@@ -29,6 +29,18 @@ impl CliError {
         self
     }
 
+    /// Adds several, one a line; a line that begins with a space goes on with the hint before it.
+    #[must_use]
+    pub fn hints(mut self, lines: &str) -> Self {
+        for line in lines.lines() {
+            match self.hints.last_mut().filter(|_| line.starts_with(' ')) {
+                Some(last) => last.push_str(&format!("\n{line}")),
+                None => self.hints.push(line.to_owned()),
+            }
+        }
+        self
+    }
+
     /// Prints the error to stderr and answers its exit code.
     pub fn report(&self) -> u8 {
         words(&format!("error: {}\n", self.message));

@@ -3,6 +3,7 @@
 use crate::{
     cli::CliError,
     lab::{self, FindError, LoadError, model::Lab},
+    mesh::install::Settings,
 };
 
 /// Exit code of invalid lab content.
@@ -27,8 +28,16 @@ impl LabArgs {
     /// # Errors
     /// Exit code 2 for a lab that is not there and a parameter that it does not have, 6 for one that is not sound.
     pub fn load(&self) -> Result<Lab, CliError> {
+        self.load_for(&Settings::default().image)
+    }
+
+    /// As [`LabArgs::load`], with another image for the bundled programs.
+    ///
+    /// # Errors
+    /// As [`LabArgs::load`].
+    pub fn load_for(&self, image: &str) -> Result<Lab, CliError> {
         let found = lab::find(&self.lab).map_err(|error| not_found(&error))?;
-        found.load(&self.set).map_err(|error| match error {
+        found.load_for(&self.set, image).map_err(|error| match error {
             LoadError::Content(problems) => {
                 let count = problems.iter().count();
                 let plural = if count == 1 { "problem" } else { "problems" };

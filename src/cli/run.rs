@@ -7,17 +7,24 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs};
+use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs, mesh::install::image};
 use crate::{
     cluster::Target,
     lab::model::Lab,
+    mesh::install::Settings,
     report::{
         Format,
         document::RunReport,
         file::{ReportFile, Wanted},
         terminal::Terminal,
     },
-    run::{Interrupt, Options, event::Events, result::Verdict, run},
+    run::{
+        Interrupt, Options,
+        event::Events,
+        mesh::Mesh,
+        result::{Leftover, Verdict},
+        run,
+    },
 };
 
 /// What follows the options in the help.
@@ -48,6 +55,15 @@ enum On {
     K8s,
 }
 
+/// Whose mesh a lab runs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum MeshKind {
+    /// The Istio that is on the cluster; nothing is installed
+    Istio,
+    /// Labctl's own, installed for the run unless it is there
+    Labctl,
+}
+
 /// Runs a lab: does its steps, checks what must be seen, grades, cleans up
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -58,6 +74,12 @@ pub struct RunArgs {
     on: Option<On>,
     #[command(flatten)]
     kubernetes: KubernetesArgs,
+    /// The mesh to run in
+    #[arg(long, value_enum, default_value_t = MeshKind::Labctl)]
+    mesh: MeshKind,
+    /// The image of the mesh and of the lab's programs on a Kubernetes [default: the one of this version]
+    #[arg(long, value_name = "REF", value_parser = image)]
+    image: Option<String>,
     /// How the run is shown on standard output
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -70,9 +92,10 @@ pub struct RunArgs {
     /// Stay up after the last step, say how to reach the lab, and end with Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// How long the mesh, the setup and each step may take, as `45s` or `5m`
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    deadline: Duration,
+    /// How long the mesh, the setup and each step may take, as `45s` or `5m` [default: 30s, on a Kubernetes that is
+    /// there 2m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
 }
 
 impl RunArgs {
@@ -82,10 +105,17 @@ impl RunArgs {
     /// 2 for a usage error, 4 for trouble with the cluster, 5 after a deadline, 6 for a lab that is not sound,
     /// 130 if somebody interrupts.
     pub fn execute(self) -> Result<u8, CliError> {
+        self.check_usage()?;
+        let image = self.image.clone().unwrap_or_else(|| Settings::default().image);
+        let lab = self.lab.load_for(&image)?;
         let target = self.target()?;
-        let lab = self.lab.load()?;
+        let mesh = match self.mesh {
+            MeshKind::Istio => Mesh::Istio,
+            MeshKind::Labctl => Mesh::Labctl { image },
+        };
         let files = open(self.report)?;
-        let options = Options { target, deadline: self.deadline, keep: self.keep };
+        let deadline = self.deadline.unwrap_or_else(|| target.deadline());
+        let options = Options { target, mesh, deadline, keep: self.keep };
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let terminal = Arc::new(Mutex::new(Terminal::new(self.output, self.timings)));
@@ -97,20 +127,35 @@ impl RunArgs {
         for file in files {
             written = written.and(file.write(&report).map_err(|error| CliError::new(4, error.to_string())));
         }
-        conclude(&report)?;
+        conclude(&report, &options.target)?;
         written.map(|()| report.run.exit_code)
     }
 
+    fn check_usage(&self) -> Result<(), CliError> {
+        if self.on == Some(On::Embedded) && self.kubernetes.named() {
+            return Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
+                .hint("leave one of them out"));
+        }
+        let embedded = self.on == Some(On::Embedded) || self.on.is_none() && !self.kubernetes.named();
+        let only = "is for a Kubernetes that is there";
+        if embedded && self.mesh == MeshKind::Istio {
+            return Err(
+                CliError::new(2, format!("--mesh istio {only}")).hint("name it with --context, or say --on k8s")
+            );
+        }
+        if embedded && self.image.is_some() {
+            return Err(CliError::new(2, format!("--image {only}: the embedded cluster has no images but its own"))
+                .hint("name it with --context, or say --on k8s"));
+        }
+        Ok(())
+    }
+
+    /// The cluster to use, after the question whether it is meant.
     fn target(&self) -> Result<Target, CliError> {
-        let named = self.kubernetes.named();
         match self.on {
-            Some(On::Embedded) if named => {
-                Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
-                    .hint("leave one of them out"))
-            }
             Some(On::Embedded) => Ok(Target::Embedded),
-            None if !named => Ok(Target::Embedded),
-            Some(On::K8s) | None => Ok(self.kubernetes.target()),
+            None if !self.kubernetes.named() => Ok(Target::Embedded),
+            Some(On::K8s) | None => self.kubernetes.consented(),
         }
     }
 }
@@ -142,29 +187,44 @@ async fn show(lab: &Lab, options: &Options, terminal: &Arc<Mutex<Terminal>>) -> 
 }
 
 /// Says on standard error what ended the run early, and what is left of it.
-fn conclude(report: &RunReport) -> Result<(), CliError> {
+fn conclude(report: &RunReport, target: &Target) -> Result<(), CliError> {
     let code = report.run.exit_code;
     let mut error = match (report.first_problem(), report.run.verdict) {
         (Some(problem), _) => {
             let error = CliError::new(code, problem.message.clone());
             let files = TOO_FEW_FILES.iter().any(|text| problem.message.contains(text)).then(|| FILES_HINT.to_owned());
-            problem.hint.iter().cloned().chain(files).fold(error, CliError::hint)
+            let error = problem.hint.iter().fold(error, |error, hint| error.hints(hint));
+            files.into_iter().fold(error, CliError::hint)
         }
         (None, Verdict::Interrupted) => CliError::new(code, "interrupted"),
         (None, _) if !report.leftovers.is_empty() => CliError::new(code, "not everything could be cleaned up"),
         (None, _) => return Ok(()),
     };
     if !report.leftovers.is_empty() {
-        let left: Vec<String> = report.leftovers.iter().map(|it| format!("\n  {}: {}", it.object, it.why)).collect();
-        error.message.push_str(&format!("\nnot cleaned up:{}", left.concat()));
+        error.message.push_str(&format!("\nnot cleaned up:{}", left(&report.leftovers)));
         let label = format!("{}={}", crate::cluster::labels::RUN, report.run.id);
         error = error.hint(format!("everything of this run has the label {label}"));
+        if let Target::Kubernetes { .. } = target {
+            let down = format!("labctl down --run {}{}", report.run.id, target.arguments());
+            error = error.hint(format!("`{down}` removes it when the cluster lets it go"));
+        }
     }
     Err(error)
 }
 
+/// What is left, with the reasons; one that several objects share is told once.
+fn left(leftovers: &[Leftover]) -> String {
+    let mut text = String::new();
+    for same in leftovers.chunk_by(|left, right| left.why == right.why) {
+        let objects: Vec<String> = same.iter().map(|left| format!("\n  {}", left.object)).collect();
+        text.push_str(&objects.concat());
+        text.push_str(&if same.len() > 1 { format!("\n    {}", same[0].why) } else { format!(": {}", same[0].why) });
+    }
+    text
+}
+
 /// `45s`, `5m`, `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let positive = parsed.and_then(|parsed| Duration::try_from(parsed).ok()).filter(|it| !it.is_zero());
     positive.ok_or_else(|| "write it as `45s`, `5m` or `1m30s`".to_owned())

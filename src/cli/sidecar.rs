@@ -1,19 +1,31 @@
-//! `labctl sidecar`: a standalone sidecar.
+//! `labctl sidecar`: a standalone sidecar, and the rules that send connections to one.
+
+mod rules;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::CliError;
 use crate::sidecar::standalone::{self, StandaloneError, model::EXAMPLE};
 
 /// Wrap any two programs in mutual TLS, with listeners and addresses from a file.
 #[derive(Debug, Args)]
-#[command(after_help = help())]
+#[command(after_help = help(), args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct SidecarArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The file that says where to listen, whom to trust and where to forward.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+}
+
+/// What can be asked of a sidecar besides running.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the rules that send a pod's connections through its sidecar, as `nft list ruleset` prints them
+    #[command(after_help = rules::EXAMPLES)]
+    Rules(rules::RulesArgs),
 }
 
 fn help() -> String {
@@ -24,28 +36,32 @@ fn help() -> String {
 }
 
 impl SidecarArgs {
-    /// Runs until the machine asks to end.
+    /// Runs until the machine asks to end, or shows what was asked for.
     ///
     /// # Errors
     /// With exit code 2 if the file cannot be read, 6 if it or a certificate is wrong, 4 if the surroundings are.
     pub fn execute(self) -> Result<u8, CliError> {
-        standalone::run(&self.config).map_or_else(|error| Err(self.explain(&error)), |()| Ok(0))
-    }
-
-    fn explain(&self, error: &StandaloneError) -> CliError {
-        let refused = |code| CliError::new(code, error.to_string());
-        match error {
-            StandaloneError::Config { .. } => refused(6).hint("`labctl sidecar --help` shows every key"),
-            StandaloneError::Identity { .. } | StandaloneError::NoIdentity { .. } | StandaloneError::Tls(_) => {
-                refused(6)
+        match (self.command, self.config) {
+            (Some(Command::Rules(arguments)), _) => arguments.execute(),
+            (None, Some(config)) => {
+                standalone::run(&config).map_or_else(|error| Err(explain(&error, &config)), |()| Ok(0))
             }
-            StandaloneError::Read { path, .. } if *path == self.config => {
-                refused(2).hint("give the path of a file: `labctl sidecar --config FILE`")
-            }
-            StandaloneError::Listen { .. }
-            | StandaloneError::Read { .. }
-            | StandaloneError::Resolve { .. }
-            | StandaloneError::Start(_) => refused(4),
+            (None, None) => Err(CliError::new(2, "a sidecar needs a file: `labctl sidecar --config FILE`")),
         }
+    }
+}
+
+fn explain(error: &StandaloneError, config: &PathBuf) -> CliError {
+    let refused = |code| CliError::new(code, error.to_string());
+    match error {
+        StandaloneError::Config { .. } => refused(6).hint("`labctl sidecar --help` shows every key"),
+        StandaloneError::Identity { .. } | StandaloneError::NoIdentity { .. } | StandaloneError::Tls(_) => refused(6),
+        StandaloneError::Read { path, .. } if path == config => {
+            refused(2).hint("give the path of a file: `labctl sidecar --config FILE`")
+        }
+        StandaloneError::Listen { .. }
+        | StandaloneError::Read { .. }
+        | StandaloneError::Resolve { .. }
+        | StandaloneError::Start(_) => refused(4),
     }
 }

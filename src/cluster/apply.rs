@@ -10,7 +10,7 @@ use kube::{
 };
 
 use super::{
-    Cluster, ClusterError, ObjectRef, Patience, labels,
+    Clash, Cluster, ClusterError, ObjectRef, Patience, labels,
     wait::{Progress, named, until},
 };
 
@@ -30,7 +30,8 @@ impl Cluster {
         let mut clashes = self.foreign(namespaces.iter().chain(&definitions).copied()).await?;
         let made_here = |object: &&&DynamicObject| {
             let own = |namespace: &&DynamicObject| Some(namespace.name_any()) == object.namespace();
-            namespaces.iter().any(own) && !clashes.iter().any(|clash| Some(&clash.name) == object.namespace().as_ref())
+            namespaces.iter().any(own)
+                && !clashes.iter().any(|clash| Some(&clash.object.name) == object.namespace().as_ref())
         };
         let elsewhere: Vec<_> = others.iter().filter(|object| !made_here(object)).copied().collect();
         clashes.extend(self.foreign(elsewhere.into_iter()).await?);
@@ -40,7 +41,7 @@ impl Cluster {
     }
 
     /// Which of `objects` are there and not ours.
-    async fn foreign(&self, objects: impl Iterator<Item = &DynamicObject>) -> Result<Vec<ObjectRef>, ClusterError> {
+    async fn foreign(&self, objects: impl Iterator<Item = &DynamicObject>) -> Result<Vec<Clash>, ClusterError> {
         let references: Vec<ObjectRef> = objects.map(ObjectRef::of).collect();
         let asked = stream::iter(references).map(|object| async move {
             let found = match self.kind(&object.api_version, &object.kind).await {
@@ -48,7 +49,8 @@ impl Cluster {
                 Err(ClusterError::UnknownKind { .. }) => None,
                 Err(error) => return Err(error),
             };
-            Ok(found.filter(|found| !self.run.owns(found.metadata.labels.as_ref())).map(|_| object))
+            let foreign = found.filter(|found| !self.run.owns(found.metadata.labels.as_ref()));
+            Ok(foreign.map(|found| Clash::of(object, &found)))
         });
         asked.buffer_unordered(AT_ONCE).try_filter_map(|clash| async { Ok(clash) }).try_collect().await
     }
@@ -88,23 +90,49 @@ impl Cluster {
 
     async fn apply_one(&self, batch: usize, mut object: DynamicObject) -> Result<DynamicObject, ClusterError> {
         self.run.mark(object.labels_mut());
+        if let Some(lab) = &self.lab {
+            object.labels_mut().insert(labels::LAB.to_owned(), lab.clone());
+        }
         let types = object.types.clone().unwrap_or_default();
         let kind = self.kind(&types.api_version, &types.kind).await?;
         if kind.namespaced && object.metadata.namespace.is_none() {
             object.metadata.namespace = Some("default".to_owned());
         }
         let reference = ObjectRef::of(&object);
+        self.check_still_free(&reference).await?;
         self.ledger().intend(batch, &reference);
         let force = PatchParams::apply(labels::MANAGER).force();
         let api = kind.api(self.client(), reference.namespace.as_deref());
-        let answer = api.patch(&reference.name, &force, &Patch::Apply(&object)).await;
-        let answer = answer.map_err(ClusterError::request(format!("apply {reference}")))?;
+        let name = reference.name.clone();
+        // Whoever is interrupted here lets the request end by itself: a clean-up that did not know how it ended could
+        // look for the object too early.
+        let request = self.requests.spawn(async move { api.patch(&name, &force, &Patch::Apply(&object)).await });
+        let doing = format!("apply {reference}");
+        let failed = |error: tokio::task::JoinError| ClusterError::Request {
+            doing: doing.clone(),
+            why: error.to_string(),
+            status: None,
+        };
+        let answer = request.await.map_err(failed)?.map_err(ClusterError::request(&doing))?;
         self.ledger().created(&reference, answer.uid());
         Ok(answer)
     }
 
+    /// Looks once more, right before an object is first applied: somebody may have made one of its name in the meantime.
+    async fn check_still_free(&self, object: &ObjectRef) -> Result<(), ClusterError> {
+        if self.ledger().knows(object) {
+            return Ok(());
+        }
+        match self.find(object).await? {
+            Some(found) if !self.run.owns(found.metadata.labels.as_ref()) => {
+                Err(ClusterError::Clash(vec![Clash::of(object.clone(), &found)]))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Waits until the definitions among `objects` are served, and learns their kinds.
-    async fn establish(&self, objects: &[DynamicObject], patience: &Patience) -> Result<(), ClusterError> {
+    pub(super) async fn establish(&self, objects: &[DynamicObject], patience: &Patience) -> Result<(), ClusterError> {
         for object in objects.iter().filter(|object| is_definition(object)) {
             let name = object.name_any();
             let api: Api<CustomResourceDefinition> = Api::all(self.client());

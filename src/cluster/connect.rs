@@ -1,11 +1,21 @@
 //! Making a client for a cluster: the one place that knows which cluster it is.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use super::{ClusterError, error::told, images};
+use super::{ClusterError, Destination, error::told, images, steady::steady};
 use crate::embedded::{self, Embedded};
+
+/// How long a connection may take to stand.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a part of a run may take, unless somebody says so: pods of our own process start in milliseconds, those of a
+/// cluster have their images pulled first.
+const EMBEDDED_DEADLINE: Duration = Duration::from_secs(30);
+const KUBERNETES_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Which cluster a run uses.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -28,6 +38,30 @@ impl std::fmt::Display for Target {
             Self::Embedded => f.write_str("embedded"),
             Self::Kubernetes { context: Some(context), .. } => write!(f, "k8s, context {context}"),
             Self::Kubernetes { .. } => f.write_str("k8s"),
+        }
+    }
+}
+
+impl Target {
+    /// Where it is, if it was there before and its kubeconfig can be read.
+    pub fn destination(&self) -> Option<Destination> {
+        let Self::Kubernetes { kubeconfig, context } = self else { return None };
+        Destination::read(kubeconfig.as_deref(), context.as_deref()).ok()
+    }
+
+    /// The arguments that name this cluster on a command line, each with a space before it.
+    pub fn arguments(&self) -> String {
+        let Self::Kubernetes { kubeconfig, context } = self else { return String::new() };
+        let context = context.iter().map(|context| format!(" --context {context}"));
+        let kubeconfig = kubeconfig.iter().map(|file| format!(" --kubeconfig {}", file.display()));
+        context.chain(kubeconfig).collect()
+    }
+
+    /// How long each part of a run may take on such a cluster, unless somebody says otherwise.
+    pub fn deadline(&self) -> Duration {
+        match self {
+            Self::Embedded => EMBEDDED_DEADLINE,
+            Self::Kubernetes { .. } => KUBERNETES_DEADLINE,
         }
     }
 }
@@ -77,21 +111,33 @@ async fn start() -> Result<Connection, ClusterError> {
 }
 
 async fn reach(file: Option<&PathBuf>, context: Option<String>) -> Result<Connection, ClusterError> {
+    let mut kubeconfig = read(file.map(PathBuf::as_path))?;
+    if context.is_some() {
+        kubeconfig.current_context.clone_from(&context);
+    }
+    let client = client(kubeconfig.clone(), context).await?;
+    // Nobody waits for a cluster that may never have been there; from the first answer on, silence is worth a wait.
+    client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
+    Ok(Connection { client: steady(client), kubeconfig, embedded: None })
+}
+
+/// Reads a kubeconfig; without a name the one that `$KUBECONFIG` names, or `~/.kube/config`.
+pub(super) fn read(file: Option<&Path>) -> Result<Kubeconfig, ClusterError> {
     let read = match file {
         Some(file) => Kubeconfig::read_from(file),
         None => Kubeconfig::read(),
     };
-    let kubeconfig = read.map_err(|error| ClusterError::Connect(unreadable(&error)))?;
-    let client = client(kubeconfig.clone(), context).await?;
-    client.apiserver_version().await.map_err(|error| ClusterError::Connect(told(&error)))?;
-    Ok(Connection { client, kubeconfig, embedded: None })
+    read.map_err(|error| ClusterError::Connect(unreadable(&error)))
 }
 
 async fn client(kubeconfig: Kubeconfig, context: Option<String>) -> Result<kube::Client, ClusterError> {
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    let config = config.map_err(|error| ClusterError::Connect(chain(&error)))?;
-    kube::Client::try_from(config).map_err(|error| ClusterError::Connect(told(&error)))
+    let mut config = config.map_err(|error| ClusterError::Connect(chain(&error)))?;
+    config.connect_timeout = Some(CONNECT);
+    // The steady client knows better what to try again, and for how long.
+    config.default_retry = false;
+    super::client::client(config).map_err(|error| ClusterError::Connect(told(&error)))
 }
 
 /// Why a kubeconfig cannot be read, without the quotes of a Rust path.

@@ -1,13 +1,19 @@
 //! What can go wrong between us and a cluster.
 
-use super::ObjectRef;
+use std::collections::BTreeSet;
+
+use super::{
+    Clash, Owner,
+    rights::{self, Right},
+    steady::silence,
+};
 
 /// A cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Objects of the same names are there and belong to somebody else.
     #[error("{}", clashes(.0))]
-    Clash(Vec<ObjectRef>),
+    Clash(Vec<Clash>),
     /// No cluster could be started or reached.
     #[error("cannot reach a cluster: {0}")]
     Connect(String),
@@ -27,6 +33,14 @@ pub enum ClusterError {
         /// What was still missing; may have several lines.
         why: String,
     },
+    /// The API server has not answered for so long that more waiting is of no use.
+    #[error("lost the connection to the cluster, trying to {doing}: {why}")]
+    Lost {
+        /// The attempt, as `apply Namespace foo`.
+        doing: String,
+        /// How long it has been silent, and the last failure.
+        why: String,
+    },
     /// The API server refused, or did not answer.
     #[error("cannot {doing}: {why}")]
     Request {
@@ -37,6 +51,9 @@ pub enum ClusterError {
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
     },
+    /// We may not do all that we will have to.
+    #[error("the account that is used may not do everything that this needs:{}", rights::table(.0))]
+    Rights(Vec<Right>),
     /// The cluster has no such type.
     #[error("the cluster does not know the kind {kind} of {api_version}")]
     UnknownKind {
@@ -51,7 +68,10 @@ impl ClusterError {
     /// Makes a [`ClusterError::Request`] for what was tried.
     pub fn request(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
-        move |error| Self::Request { doing, why: told(&error), status: status(&error) }
+        move |error| match silence(&error) {
+            Some(silence) => Self::Lost { doing, why: silence.to_string() },
+            None => Self::Request { doing, why: told(&error), status: status(&error) },
+        }
     }
 
     /// The error of doing something to an object that is not there.
@@ -62,15 +82,14 @@ impl ClusterError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Clash(_) => Some(
-                "labctl only changes what it created itself: delete these objects, or use a cluster without them"
-                    .into(),
-            ),
+            Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
+            Self::Rights(missing) => Some(granting(missing)),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {
                 Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
             }
+            Self::Lost { .. } => Some("look whether it is there again with `kubectl get --raw /readyz`".into()),
             Self::Hopeless { .. } | Self::Request { .. } => None,
         }
     }
@@ -108,7 +127,36 @@ fn on_its_line(why: &str) -> String {
     if why.starts_with('\n') { why.to_owned() } else { format!(" {why}") }
 }
 
-fn clashes(objects: &[ObjectRef]) -> String {
-    let list: Vec<String> = objects.iter().map(|object| format!("\n  {object}")).collect();
+fn clashes(clashes: &[Clash]) -> String {
+    let list: Vec<String> = clashes.iter().map(|clash| format!("\n  {clash}")).collect();
     format!("already on the cluster, and not created by this run:{}", list.concat())
+}
+
+/// How missing rights are given; lines that begin with a space go on with the line before.
+fn granting(missing: &[Right]) -> String {
+    let role: Vec<String> = rights::cluster_role(missing).lines().map(|line| format!("\n    {line}")).collect();
+    let which =
+        "nothing was touched; somebody who has these rights can give them with this ClusterRole and a binding to it:";
+    format!("{which}{}", role.concat())
+}
+
+/// What to do about objects in the way, a line for each owner. `target` are the arguments that name the cluster.
+pub fn way_out(clashes: &[Clash], target: &str) -> String {
+    let owners: BTreeSet<&Owner> = clashes.iter().map(|clash| &clash.owner).collect();
+    let mut lines: Vec<String> = owners.iter().filter_map(|owner| remedy(owner, target)).collect();
+    if owners.iter().any(|owner| matches!(owner, Owner::Somebody(_))) {
+        let rest = "labctl only changes what it created itself: delete these objects, or use a cluster without them";
+        lines.push(rest.to_owned());
+    }
+    lines.join("\n")
+}
+
+fn remedy(owner: &Owner, target: &str) -> Option<String> {
+    match owner {
+        Owner::Mesh => Some(format!("`labctl mesh uninstall{target}` removes that mesh")),
+        Owner::Run { id, .. } => {
+            Some(format!("if run {id} is over, `labctl down --run {id}{target}` removes what it left"))
+        }
+        Owner::Somebody(_) => None,
+    }
 }

@@ -29,6 +29,14 @@ impl Kind {
         }
     }
 
+    /// The objects of this kind in `namespace`, or in the whole cluster without one.
+    pub fn within(&self, client: kube::Client, namespace: Option<&str>) -> Api<DynamicObject> {
+        match namespace {
+            Some(_) if self.namespaced => self.api(client, namespace),
+            _ => self.everywhere(client),
+        }
+    }
+
     /// The objects of this kind in the whole cluster.
     pub fn everywhere(&self, client: kube::Client) -> Api<DynamicObject> {
         Api::all_with(client, &self.resource)
@@ -75,23 +83,27 @@ impl Cluster {
             return Ok(found);
         }
         let unknown = || ClusterError::UnknownKind { api_version: api_version.to_owned(), kind: kind.to_owned() };
+        let list = match self.resources(api_version).await {
+            Err(ClusterError::Request { status: Some(404), .. }) => return Err(unknown()),
+            other => other?,
+        };
+        discovered(api_version, list).for_each(|kind| self.kinds.remember(kind));
+        self.kinds.known(api_version, kind).ok_or_else(unknown)
+    }
+
+    /// What discovery says about one group and version.
+    pub(super) async fn resources(&self, api_version: &str) -> Result<APIResourceList, ClusterError> {
         let asked = if api_version.contains('/') {
             self.client.list_api_group_resources(api_version).await
         } else {
             self.client.list_core_api_resources(api_version).await
         };
-        let list = match asked {
-            Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 404 => return Err(unknown()),
-            Err(error) => return Err(ClusterError::request(format!("ask what {api_version} has"))(error)),
-        };
-        discovered(api_version, list).for_each(|kind| self.kinds.remember(kind));
-        self.kinds.known(api_version, kind).ok_or_else(unknown)
+        asked.map_err(ClusterError::request(format!("ask what {api_version} has")))
     }
 }
 
 /// The kinds of one group and version; subresources (`pods/log`) are none.
-fn discovered(api_version: &str, list: APIResourceList) -> impl Iterator<Item = Kind> {
+pub(super) fn discovered(api_version: &str, list: APIResourceList) -> impl Iterator<Item = Kind> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     list.resources.into_iter().filter(|resource| !resource.name.contains('/')).map(move |resource| Kind {
         resource: ApiResource {

@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, fmt};
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Which run created the object.
 pub const RUN: &str = "labctl.dev/run";
+/// Of which lab the run was.
+pub const LAB: &str = "labctl.dev/lab";
 /// The value of [`MANAGED_BY`], and the field manager of our server-side applies.
 pub const MANAGER: &str = "labctl";
 

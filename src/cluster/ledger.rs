@@ -15,6 +15,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Ledger {
     batches: Vec<Vec<Entry>>,
+    used: bool,
 }
 
 impl Ledger {
@@ -26,6 +27,7 @@ impl Ledger {
 
     /// Notes that `object` is about to be created. An object that stands here already stays where it is.
     pub(super) fn intend(&mut self, batch: usize, object: &ObjectRef) {
+        self.used = true;
         if self.find(object).is_none() {
             self.batches[batch].push(Entry { object: object.clone(), uid: None });
         }
@@ -38,11 +40,18 @@ impl Ledger {
         }
     }
 
-    /// Strikes out an object that is gone.
+    /// Strikes out an object that is gone, with what was in it if it was a namespace.
     pub(super) fn gone(&mut self, object: &ObjectRef) {
+        let was_inside =
+            |other: &ObjectRef| object.kind == "Namespace" && other.namespace.as_ref() == Some(&object.name);
         for batch in &mut self.batches {
-            batch.retain(|entry| entry.object != *object);
+            batch.retain(|entry| entry.object != *object && !was_inside(&entry.object));
         }
+    }
+
+    /// Whether anything ever stood here.
+    pub fn is_used(&self) -> bool {
+        self.used
     }
 
     /// What is there to delete: batches and their entries, newest first.
@@ -54,6 +63,11 @@ impl Ledger {
     /// Whether this run created the namespace, so that deleting it deletes what is in it.
     pub fn has_namespace(&self, name: &str) -> bool {
         self.batches.iter().flatten().any(|entry| entry.object.kind == "Namespace" && entry.object.name == name)
+    }
+
+    /// Whether the object stands here.
+    pub(super) fn knows(&self, object: &ObjectRef) -> bool {
+        self.batches.iter().flatten().any(|entry| entry.object == *object)
     }
 
     fn find(&mut self, object: &ObjectRef) -> Option<&mut Entry> {

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Cluster, ClusterError, ObjectRef, labels};
+use super::{Clash, Cluster, ClusterError, ObjectRef, labels};
 
 /// The annotation by which `kubectl rollout restart` makes a new pod template.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -65,7 +65,7 @@ impl Cluster {
         let doing = format!("{verb} {object}");
         let found = self.find(object).await?.ok_or_else(|| ClusterError::absent(&doing))?;
         if !self.run.owns(found.metadata.labels.as_ref()) {
-            return Err(ClusterError::Clash(vec![object.clone()]));
+            return Err(ClusterError::Clash(vec![Clash::of(object.clone(), &found)]));
         }
         let kind = self.kind(&object.api_version, &object.kind).await?;
         let as_us = PatchParams { field_manager: Some(labels::MANAGER.to_owned()), ..PatchParams::default() };

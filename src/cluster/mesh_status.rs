@@ -24,7 +24,7 @@ pub const SIDECAR: &str = "istio-proxy";
 const STATUS_KEY: &str = "status.json";
 
 /// The kinds that make up the mesh's policy.
-const KINDS: [(&str, &str); 6] = [
+pub const POLICIES: [(&str, &str); 6] = [
     ("authentication.istio.io/v1alpha1", "MeshPolicy"),
     ("authentication.istio.io/v1alpha1", "Policy"),
     ("networking.istio.io/v1", "DestinationRule"),
@@ -69,6 +69,10 @@ impl std::fmt::Display for Resource {
 struct Proxy {
     pod: String,
     namespace: String,
+    #[serde(default)]
+    acknowledged: Option<String>,
+    #[serde(default)]
+    newest: Option<String>,
 }
 
 impl Cluster {
@@ -87,8 +91,22 @@ impl Cluster {
         until(api, named(STATUS), waiting_for, patience, |state| arrived(state, &live, &proxies)).await
     }
 
+    /// The mesh resources whose newest state is not in effect at every proxy, each with what is known of it.
+    ///
+    /// # Errors
+    /// A failed request.
+    pub(super) async fn undistributed(&self) -> Result<Vec<String>, ClusterError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client(), ROOT_NAMESPACE);
+        let doing = format!("read ConfigMap {ROOT_NAMESPACE}/{STATUS}");
+        let (live, map) = tokio::try_join!(self.live_resources(), async {
+            api.get_opt(STATUS).await.map_err(ClusterError::request(doing))
+        })?;
+        let status = read(map.as_ref()).unwrap_or_default();
+        Ok(under_way(&status, &live))
+    }
+
     async fn live_resources(&self) -> Result<BTreeSet<Resource>, ClusterError> {
-        let lists = KINDS.iter().map(|&(api_version, kind_name)| async move {
+        let lists = POLICIES.iter().map(|&(api_version, kind_name)| async move {
             let kind = match self.kind(api_version, kind_name).await {
                 Err(ClusterError::UnknownKind { .. }) => return Ok(Vec::new()),
                 other => other?,
@@ -119,25 +137,35 @@ impl Cluster {
 
 /// Compares what the control plane says has arrived with what is there.
 fn arrived(state: &State<ConfigMap>, live: &BTreeSet<Resource>, proxies: &BTreeSet<(String, String)>) -> Progress<()> {
-    let text = state.values().next().and_then(|map| map.data.as_ref()?.get(STATUS_KEY));
-    let Some(text) = text else {
-        return Progress::Waiting(format!("ConfigMap {ROOT_NAMESPACE}/{STATUS} is not written yet"));
-    };
-    let status: MeshStatus = match serde_json::from_str(text) {
+    let status = match read(state.values().next()) {
         Ok(status) => status,
-        Err(error) => {
-            return Progress::Waiting(format!("ConfigMap {ROOT_NAMESPACE}/{STATUS} is not readable: {error}"));
-        }
+        Err(why) => return Progress::Waiting(format!("ConfigMap {ROOT_NAMESPACE}/{STATUS} is not {why}")),
     };
-    let known: BTreeSet<(String, String)> = status.proxies.into_iter().map(|it| (it.namespace, it.pod)).collect();
-    let mut missing: Vec<String> = live.difference(&status.resources).map(|it| format!("{it} is under way")).collect();
-    missing.extend(status.resources.difference(live).map(|it| format!("{it} is still in effect somewhere")));
+    let known: BTreeSet<(String, String)> =
+        status.proxies.iter().map(|it| (it.namespace.clone(), it.pod.clone())).collect();
+    let mut missing: Vec<String> = under_way(&status, live);
     missing.extend(
         proxies
             .difference(&known)
             .map(|(namespace, pod)| format!("the proxy of pod {namespace}/{pod} is not connected")),
     );
+    let stale = status.proxies.iter().filter(|proxy| proxy.newest.is_some() && proxy.acknowledged != proxy.newest);
+    let stale = stale.map(|proxy| (proxy.namespace.clone(), proxy.pod.clone())).filter(|proxy| proxies.contains(proxy));
+    missing
+        .extend(stale.map(|(namespace, pod)| format!("the proxy of pod {namespace}/{pod} has an older configuration")));
     if missing.is_empty() { Progress::Done(()) } else { Progress::Waiting(missing.join(", ")) }
+}
+
+/// What the control plane has written, or what it is not: written, or readable.
+fn read(map: Option<&ConfigMap>) -> Result<MeshStatus, String> {
+    let text = map.and_then(|map| map.data.as_ref()?.get(STATUS_KEY)).ok_or("written yet")?;
+    serde_json::from_str(text).map_err(|error| format!("readable: {error}"))
+}
+
+/// The resources that differ from those that have reached every proxy.
+fn under_way(status: &MeshStatus, live: &BTreeSet<Resource>) -> Vec<String> {
+    let missing = live.difference(&status.resources).map(|it| format!("{it} is under way"));
+    missing.chain(status.resources.difference(live).map(|it| format!("{it} is still in effect somewhere"))).collect()
 }
 
 #[cfg(test)]
@@ -182,6 +210,9 @@ mod tests {
         insta::assert_snapshot!(missing(told(&[], &["p"], &[("a", 1)], &["p"])), @"PeerAuthentication foo/a is under way");
         insta::assert_snapshot!(missing(told(&[("a", 1)], &["p"], &[], &["p"])), @"PeerAuthentication foo/a is still in effect somewhere");
         insta::assert_snapshot!(missing(told(&[], &["p"], &[], &["p", "q"])), @"the proxy of pod foo/q is not connected");
+        let stale = json!({"proxies": [{"pod": "p", "namespace": "foo", "acknowledged": "1", "newest": "2"}]});
+        let proxies = [("foo".to_owned(), "p".to_owned())].into();
+        insta::assert_snapshot!(missing(arrived(&state(&stale), &BTreeSet::new(), &proxies)), @"the proxy of pod foo/p has an older configuration");
         insta::assert_snapshot!(missing(arrived(&State::new(), &BTreeSet::new(), &BTreeSet::new())), @"ConfigMap istio-system/labctl-mesh-status is not written yet");
     }
 }

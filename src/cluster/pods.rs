@@ -21,11 +21,26 @@ impl Cluster {
     }
 }
 
+/// The pod of this name; without a namespace, in that of the client.
+///
+/// # Errors
+/// A failed request; also if there is no such pod.
+pub async fn named(client: kube::Client, namespace: Option<&str>, name: &str) -> Result<Pod, ClusterError> {
+    let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    pods.get(name).await.map_err(ClusterError::request(format!("read Pod {namespace}/{name}")))
+}
+
 /// Whether the pod is ready and means to stay.
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
     pod.metadata.deletion_timestamp.is_none()
         && conditions.filter(|condition| condition.type_ == "Ready").any(|condition| condition.status == "True")
+}
+
+/// Whether the pod has done what it was there for.
+pub fn is_over(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
 }
 
 /// Whether the pod runs and means to stay.

@@ -8,7 +8,7 @@ use kube::{Api, core::ResourceExt, runtime::watcher};
 
 use super::{
     Cluster, ClusterError, ObjectRef, Patience, diagnose,
-    pods::is_ready,
+    pods::{is_over, is_ready},
     wait::{Progress, State, until},
 };
 
@@ -19,17 +19,33 @@ impl Cluster {
     /// [`ClusterError::Hopeless`] if an image cannot be had, [`ClusterError::Late`] after the deadline; both name the
     /// containers that are not ready, with their reasons, last events and last log lines.
     pub async fn until_ready(&self, patience: &Patience) -> Result<(), ClusterError> {
-        let waits = self.namespaces_with_pods().into_iter().map(|namespace| async move {
-            let deployed = std::pin::pin!(self.until_deployed(&namespace, patience));
-            let hopeless = std::pin::pin!(self.until_hopeless(&namespace, patience));
-            match select(deployed, hopeless).await {
-                Either::Left((outcome, _)) | Either::Right((outcome, _)) => match outcome {
-                    Err(error) => Err(self.explain(error, &namespace).await),
-                    Ok(()) => Ok(()),
-                },
-            }
-        });
+        let selector = self.run().selector();
+        let selector = selector.as_str();
+        let waits = self
+            .namespaces_with_pods()
+            .into_iter()
+            .map(|namespace| async move { self.until_up(&namespace, selector, patience).await });
         try_join_all(waits).await.map(|_| ())
+    }
+
+    /// Waits until all Deployments and Pods of a namespace that match a label selector are up.
+    ///
+    /// # Errors
+    /// As [`Cluster::until_ready`].
+    pub(super) async fn until_up(
+        &self,
+        namespace: &str,
+        selector: &str,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let deployed = std::pin::pin!(self.until_deployed(namespace, selector, patience));
+        let hopeless = std::pin::pin!(self.until_hopeless(namespace, patience));
+        match select(deployed, hopeless).await {
+            Either::Left((outcome, _)) | Either::Right((outcome, _)) => match outcome {
+                Err(error) => Err(self.explain(error, namespace).await),
+                Ok(()) => Ok(()),
+            },
+        }
     }
 
     fn namespaces_with_pods(&self) -> BTreeSet<String> {
@@ -44,8 +60,8 @@ impl Cluster {
             .collect()
     }
 
-    async fn until_deployed(&self, namespace: &str, patience: &Patience) -> Result<(), ClusterError> {
-        let ours = || watcher::Config::default().labels(&self.run().selector());
+    async fn until_deployed(&self, namespace: &str, selector: &str, patience: &Patience) -> Result<(), ClusterError> {
+        let ours = || watcher::Config::default().labels(selector);
         let deployments: Api<Deployment> = Api::namespaced(self.client(), namespace);
         let pods: Api<Pod> = Api::namespaced(self.client(), namespace);
         let waiting_for = format!("the pods of {namespace}");
@@ -104,8 +120,4 @@ fn missing(deployment: &Deployment) -> Option<String> {
         [status.updated_replicas, status.available_replicas, status.replicas].map(Option::unwrap_or_default);
     let up = seen && updated == wanted && available == wanted && all == wanted;
     (!up).then(|| format!("Deployment {} has {available} of {wanted} pods", deployment.name_any()))
-}
-
-fn is_over(pod: &Pod) -> bool {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
 }

@@ -11,7 +11,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{ClusterError, error::told};
+use super::{ClusterError, error::told, steady::silence};
+
+/// How often whoever waits is told what for, if nothing changes meanwhile.
+const REMINDER: Duration = Duration::from_secs(5);
 
 /// How long to wait, and whom to tell what is still missing.
 #[derive(Clone)]
@@ -27,7 +30,7 @@ impl Patience {
         Self { deadline: Instant::now() + lasting, tell: Arc::new(|_| ()) }
     }
 
-    /// Waits this long and calls `tell` with what is missing, whenever that changes.
+    /// Waits this long and calls `tell` with what is missing, whenever that changes and every few seconds.
     pub fn telling(lasting: Duration, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { deadline: Instant::now() + lasting, tell: Arc::new(tell) }
     }
@@ -93,7 +96,12 @@ where
     let mut missing = "the cluster has not answered yet".to_owned();
     patience.tell(waiting_for);
     loop {
-        let Ok(event) = tokio::time::timeout_at(patience.deadline, events.next()).await else {
+        let reminder = Instant::now() + REMINDER;
+        let Ok(event) = tokio::time::timeout_at(patience.deadline.min(reminder), events.next()).await else {
+            if reminder < patience.deadline {
+                patience.tell(&format!("{waiting_for}: {missing}"));
+                continue;
+            }
             return Err(ClusterError::Late { waiting_for: waiting_for.to_owned(), why: missing });
         };
         match event {
@@ -103,6 +111,10 @@ where
                 }
             }
             Some(Err(error)) => {
+                if let Some(silence) = failure(&error).and_then(silence) {
+                    let doing = format!("watch for {waiting_for}");
+                    return Err(ClusterError::Lost { doing, why: silence.to_string() });
+                }
                 missing = watch_failed(&error);
                 continue;
             }
@@ -114,7 +126,9 @@ where
                 return Err(ClusterError::Hopeless { waiting_for: waiting_for.to_owned(), why });
             }
             Progress::Waiting(why) => {
-                patience.tell(&format!("{waiting_for}: {why}"));
+                if why != missing {
+                    patience.tell(&format!("{waiting_for}: {why}"));
+                }
                 missing = why;
             }
         }
@@ -142,6 +156,16 @@ fn take<K: Resource>(state: &mut State<K>, event: watcher::Event<K>) -> bool {
             state.remove(&key(&object));
             true
         }
+    }
+}
+
+/// The failed request behind a watch's error, if it was one.
+fn failure(error: &watcher::Error) -> Option<&kube::Error> {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => Some(error),
+        watcher::Error::NoResourceVersion | watcher::Error::WatchError(_) => None,
     }
 }
 

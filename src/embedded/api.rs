@@ -46,7 +46,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 pub use self::kubelet::Kubelet;
@@ -55,7 +55,7 @@ use self::{
     body::{Body, BoxError},
     call::Call,
     form::Form,
-    path::{Path, Query, Verb},
+    path::{Path, Query, ResourcePath, Verb},
     rbac::Action,
     resource::Registry,
     status::Status,
@@ -126,8 +126,9 @@ impl Server {
         B: hyper::body::Body<Data = Bytes> + Send,
         B::Error: Into<BoxError>,
     {
-        let answer = self.route(request, user).await;
-        answer.unwrap_or_else(|status| body::refusal(&status))
+        let yaml = form::wants_yaml(request.headers());
+        let answer = self.route(request, user).await.unwrap_or_else(|status| body::refusal(&status));
+        if yaml { body::as_yaml(answer).await } else { answer }
     }
 
     async fn route<B>(&self, request: Request<B>, user: User) -> Result<Response<Body>, Status>
@@ -145,18 +146,38 @@ impl Server {
         self.authorize(&user, Action::of(verb, &target))?;
         let resource = self.registry().find(&target.group, &target.resource);
         let resource = resource.filter(|resource| resource.version(&target.version).is_some());
-        let resource = resource.ok_or_else(|| lacking::resource(&target))?;
+        let Some(resource) = resource else { return self.unknown(&target) };
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove();
         let body = body::read(body).await?;
         let call = Call { user, verb, target, query, headers: parts.headers, resource, body, upgrade };
-        if call.resource.namespaced && call.target.name.is_some() && call.target.namespace.is_none() {
+        let is_inside = call.target.namespace.is_some() && call.resource.table != "namespaces";
+        if !call.resource.namespaced && is_inside || call.resource.is_review() && call.target.name.is_some() {
             return Err(Status::no_such_resource());
+        }
+        if call.resource.namespaced && call.target.namespace.is_none() {
+            match call.verb {
+                Verb::List | Verb::Watch => {}
+                _ if call.target.name.is_some() => return Err(Status::no_such_resource()),
+                _ => return Err(Status::method_not_allowed()),
+            }
         }
         match call.target.subresource.clone() {
             Some(subresource) => self.answer_part(call, &subresource).await,
             None => self.answer(call).await,
         }
+    }
+
+    /// Answers a request to a resource that is not served: groups that nobody knows have no refusals of their own.
+    fn unknown(&self, target: &ResourcePath) -> Result<Response<Body>, Status> {
+        let lacking = lacking::resource(target);
+        let all = self.registry().all();
+        let mut of_group = all.values().filter(|resource| resource.group == target.group);
+        let known = of_group.any(|resource| !resource.is_custom() || resource.version(&target.version).is_some());
+        if known || lacking.code != StatusCode::NOT_FOUND {
+            return Err(lacking);
+        }
+        Ok(body::page_not_found())
     }
 
     /// Answers a request to an object or to all of them.

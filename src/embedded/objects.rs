@@ -6,6 +6,7 @@ pub mod apply;
 pub mod field_error;
 pub mod names;
 pub mod patch;
+pub mod quantity;
 pub mod schema;
 pub mod selector;
 pub mod shape;

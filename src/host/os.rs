@@ -1,12 +1,20 @@
 //! [`Host`] on the real machine: one operating-system process.
 //!
-//! Owns sockets, files, signals and standard streams. Redirection is read here (`SO_ORIGINAL_DST`), but not
+//! Owns sockets, files, signals and standard streams. Redirection is read here (`SO_ORIGINAL_DST`) and, on Linux,
 //! installed.
+
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+pub mod nftables;
+#[cfg(target_os = "linux")]
+mod redirect;
+pub mod resolve;
 
 use std::{
     fs,
     io::{self, Write as _},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::OnceLock,
     thread,
@@ -81,17 +89,7 @@ impl Host for OsHost {
     }
 
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        async move {
-            let found = tokio::net::lookup_host((name, 0)).await.map_err(name_error)?;
-            let mut addresses: Vec<IpAddr> = Vec::new();
-            for address in found.map(|address| address.ip()) {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-            if addresses.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(addresses) }
-        }
-        .boxed()
+        resolve::resolve(name).boxed()
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -133,11 +131,17 @@ impl Host for OsHost {
         TOKEN.get_or_init(watch_signals).clone()
     }
 
-    fn redirect(&self, _redirect: Redirect) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    fn redirect(&self, redirect: &Redirect) -> io::Result<()> {
+        redirect::install(redirect)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn redirect(&self, _redirect: &Redirect) -> io::Result<()> {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "this build cannot install redirect rules in a kernel: give the sidecar explicit listeners and \
-             upstreams (`labctl sidecar --config FILE`), or run the workload on the embedded cluster",
+            "only Linux has redirect rules: give the sidecar explicit listeners and upstreams (`labctl sidecar \
+             --config FILE`), or run the workload on the embedded cluster",
         ))
     }
 }
@@ -156,11 +160,10 @@ impl Listen for OsListener {
     fn accept(&self) -> BoxFuture<'_, io::Result<Accepted>> {
         async move {
             let (stream, peer) = self.socket.accept().await?;
-            let orig_dst = match original_destination(&stream) {
-                Some(address) => address,
-                None => stream.local_addr()?,
-            };
-            Ok(Accepted { stream, peer, orig_dst })
+            let local = stream.local_addr()?;
+            // A socket of both families has IPv4 addresses in the disguise of IPv6 ones.
+            let orig_dst = canonical(original_destination(&stream, canonical(local)).unwrap_or(local));
+            Ok(Accepted { stream, peer: canonical(peer), orig_dst })
         }
         .boxed()
     }
@@ -173,7 +176,18 @@ fn listener(socket: TcpListener) -> io::Result<Listener> {
 
 /// Binds a TCP socket that does not listen yet.
 fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    let everywhere = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let (socket, address) = match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+        // A machine without IPv6: all of its addresses are IPv4 ones.
+        Err(_) if everywhere => {
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            (Socket::new(Domain::IPV4, Type::STREAM, None)?, address)
+        }
+        socket => (socket?, address),
+    };
+    if everywhere && address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
@@ -188,25 +202,20 @@ fn listen(socket: Socket) -> io::Result<std::net::TcpListener> {
 
 /// Where a redirected connection was going (`SO_ORIGINAL_DST`); `None` without a redirect.
 #[cfg(target_os = "linux")]
-fn original_destination(stream: &TcpStream) -> Option<SocketAddr> {
+fn original_destination(stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr> {
     let socket = socket2::SockRef::from(stream);
-    let found = if stream.local_addr().ok()?.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    let found = if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     found.ok()?.as_socket()
 }
 
 /// Only Linux tells where a redirected connection was going.
 #[cfg(not(target_os = "linux"))]
-fn original_destination(_stream: &TcpStream) -> Option<SocketAddr> {
+fn original_destination(_stream: &TcpStream, _local: SocketAddr) -> Option<SocketAddr> {
     None
 }
 
-/// Gives a failed look-up the kind `NotFound` if the name does not exist.
-///
-/// The standard library keeps the code of `getaddrinfo(3)` to itself; what remains is its text.
-fn name_error(error: io::Error) -> io::Error {
-    let text = error.to_string();
-    let unknown = ["not known", "No address associated", "nodename nor servname"];
-    if unknown.iter().any(|part| text.contains(part)) { io::Error::new(io::ErrorKind::NotFound, error) } else { error }
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Cancels the token it answers at the first `SIGTERM` or `SIGINT`; the second ends the process at once.
@@ -296,27 +305,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn addresses_resolve_to_themselves_and_unknown_names_to_nothing() {
+    async fn addresses_resolve_to_themselves() {
         assert_eq!(OsHost.resolve("127.0.0.1").await.unwrap(), [IpAddr::from([127, 0, 0, 1])]);
-        for text in ["Name or service not known", "nodename nor servname provided, or not known"] {
-            assert_eq!(name_error(io::Error::other(text)).kind(), io::ErrorKind::NotFound);
-        }
-        assert_eq!(name_error(io::Error::other("Temporary failure in name resolution")).kind(), io::ErrorKind::Other);
-    }
-
-    #[test]
-    fn redirect_says_what_to_do_instead() {
-        let redirect = Redirect {
-            outbound_port: 15001,
-            inbound_port: 15006,
-            exempt_uid: 1337,
-            include_inbound: super::super::Ports::All,
-            exclude_inbound: Vec::new(),
-            exclude_outbound: Vec::new(),
-            exclude_outbound_ranges: Vec::new(),
-        };
-        let error = OsHost.redirect(redirect).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-        insta::assert_snapshot!(error, @"this build cannot install redirect rules in a kernel: give the sidecar explicit listeners and upstreams (`labctl sidecar --config FILE`), or run the workload on the embedded cluster");
+        assert_eq!(OsHost.resolve("::1").await.unwrap(), [IpAddr::from(std::net::Ipv6Addr::LOCALHOST)]);
     }
 }

@@ -9,6 +9,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::{
     lab::{load, model::Lab, nearest::nearest, problem::Source, yaml::MAX_BYTES},
+    mesh::install::Settings,
     render::Templates,
 };
 
@@ -136,6 +137,14 @@ impl Found {
     /// # Errors
     /// See [`load::LoadError`].
     pub fn load(&self, settings: &[(String, String)]) -> Result<Lab, load::LoadError> {
-        load::load(self, settings)
+        self.load_for(settings, &Settings::default().image)
+    }
+
+    /// As [`Found::load`], with another image for the bundled programs, which labs call `{{ labctl.image }}`.
+    ///
+    /// # Errors
+    /// See [`load::LoadError`].
+    pub fn load_for(&self, settings: &[(String, String)], image: &str) -> Result<Lab, load::LoadError> {
+        load::load(self, settings, image)
     }
 }

@@ -26,10 +26,10 @@ pub enum LoadError {
 }
 
 /// See [`Found::load`].
-pub(super) fn load(found: &Found, settings: &[(String, String)]) -> Result<Lab, LoadError> {
+pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) -> Result<Lab, LoadError> {
     let mut tree = yaml::parse(&found.source)?;
     let problems = Collector::new(found.source.clone());
-    let mut parameters = parameters::declared(&problems, section(&tree, "parameters"));
+    let mut parameters = parameters::declared(&problems, section(&tree, "parameters"), image);
     if !problems.is_empty() {
         // Without its parameters every text that uses one would be wrong as well.
         return Err(LoadError::Content(problems.into_problems().expect("there is one")));
@@ -37,7 +37,7 @@ pub(super) fn load(found: &Found, settings: &[(String, String)]) -> Result<Lab, 
     parameters::set(&mut parameters, settings)?;
     let name = section(&tree, "metadata").and_then(|metadata| section(metadata, "name"));
     let name = name.and_then(|name| if let Value::Text(name) = &name.value { Some(name.clone()) } else { None });
-    let scope = parameters::scope(name.as_deref().unwrap_or_default(), &parameters);
+    let scope = parameters::scope(name.as_deref().unwrap_or_default(), &parameters, image);
     fill_sections(&problems, &mut tree, &scope);
 
     let lab = typed(&problems, &tree, found, parameters, &scope);

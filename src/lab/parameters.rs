@@ -55,19 +55,19 @@ fn listed(known: &[String]) -> String {
 }
 
 /// Reads `parameters`, and gives each its default.
-pub(super) fn declared(problems: &Collector, node: Option<&Node>) -> Vec<Parameter> {
+pub(super) fn declared(problems: &Collector, node: Option<&Node>, image: &str) -> Vec<Parameter> {
     let entries = node.and_then(|node| mapping(problems, "parameters", node)).unwrap_or_default();
-    entries.iter().filter_map(|(name, node)| parameter(problems, name, node)).collect()
+    entries.iter().filter_map(|(name, node)| parameter(problems, name, node, image)).collect()
 }
 
-fn parameter(problems: &Collector, name: &Located<String>, node: &Node) -> Option<Parameter> {
+fn parameter(problems: &Collector, name: &Located<String>, node: &Node, image: &str) -> Option<Parameter> {
     let mut fields = Fields::open(problems, "a parameter", node)?.under(name.at);
     let description = fields.text("description", "what it is for, in a few words");
     let default = fields.required("default", "the value unless it is set");
     let default = default.and_then(|node| text(problems, "default", node));
     let pattern = fields.optional_text("pattern");
     fields.finish();
-    let default = default.and_then(|default| filled_default(problems, &default));
+    let default = default.and_then(|default| filled_default(problems, &default, image));
     let pattern = pattern.and_then(|pattern| checked_pattern(problems, pattern));
     if !is_identifier(name) || TAKEN.contains(&name.as_str()) {
         let hint =
@@ -87,13 +87,15 @@ fn parameter(problems: &Collector, name: &Located<String>, node: &Node) -> Optio
     Some(Parameter { name: name.clone(), description, value: default.clone(), default, pattern })
 }
 
-/// A default may use `{{ labctl.version }}`, but no other parameter.
-fn filled_default(problems: &Collector, default: &Located<String>) -> Option<Located<String>> {
-    let scope = Map::from_iter([("labctl".to_owned(), render::version())]);
+/// A default may use `{{ labctl.version }}` and `{{ labctl.image }}`, but no other parameter.
+fn filled_default(problems: &Collector, default: &Located<String>, image: &str) -> Option<Located<String>> {
+    let scope = Map::from_iter([("labctl".to_owned(), render::labctl(image))]);
     match render::fill(&problems.source().name, default, &scope) {
         Ok(value) => Some(Located { value, at: default.at }),
         Err(_) => {
-            let hint = Some("a default may use `{{ labctl.version }}`, and no other parameter".to_owned());
+            let hint = Some(
+                "a default may use `{{ labctl.version }}` and `{{ labctl.image }}`, and no other parameter".to_owned(),
+            );
             let message = format!("the default `{}` cannot be filled in", default.value);
             problems.add(default.at, ProblemKind::Template { message, hint });
             None
@@ -155,8 +157,8 @@ pub(super) fn set(parameters: &mut [Parameter], settings: &[(String, String)]) -
 }
 
 /// What templates and texts of a lab can use.
-pub(super) fn scope(lab: &str, parameters: &[Parameter]) -> Map<String, Value> {
+pub(super) fn scope(lab: &str, parameters: &[Parameter], image: &str) -> Map<String, Value> {
     let named = parameters.iter().map(|parameter| (parameter.name.value.clone(), parameter.value.as_str().into()));
     let lab = serde_json::json!({ "name": lab });
-    named.chain([("labctl".to_owned(), render::version()), ("lab".to_owned(), lab)]).collect()
+    named.chain([("labctl".to_owned(), render::labctl(image)), ("lab".to_owned(), lab)]).collect()
 }

@@ -66,27 +66,34 @@ impl Agent {
 
     /// Gets the first certificate and the first configuration, however long that takes.
     async fn start(&self) -> (Svid, ProxyConfig) {
-        let svid = self.insist("a certificate", || self.control_plane.certificate()).await;
+        let svid = self.insist(|| "a certificate".to_owned(), || self.control_plane.certificate()).await;
         let config = self
-            .insist("a configuration", || async {
-                let mut connection = self.control_plane.connect(Some(&svid)).await?;
-                loop {
-                    if let Some(config) = connection.configuration(None).await? {
-                        return Ok(config);
+            .insist(
+                || "a configuration".to_owned(),
+                || async {
+                    let mut connection = self.control_plane.connect(Some(&svid)).await?;
+                    loop {
+                        if let Some(config) = connection.configuration(None).await? {
+                            return Ok(config);
+                        }
                     }
-                }
-            })
+                },
+            )
             .await;
         (svid, config)
     }
 
     /// Tries until it succeeds; says why not, but not again and again.
-    async fn insist<T, F: Future<Output = Result<T, AgentError>>>(&self, what: &str, ask: impl Fn() -> F) -> T {
+    async fn insist<T, F: Future<Output = Result<T, AgentError>>>(
+        &self,
+        what: impl Fn() -> String,
+        ask: impl Fn() -> F,
+    ) -> T {
         let (mut retry, mut said) = (Retry::default(), String::new());
         loop {
             match ask().await {
                 Ok(answer) => return answer,
-                Err(error) => self.complain(&mut said, &format!("still waiting for {what}: {error}")),
+                Err(error) => self.complain(&mut said, &format!("still waiting for {}: {error}", what())),
             }
             retry.wait().await;
         }
@@ -127,7 +134,12 @@ impl Agent {
                 () = wait_until(renewal, Timestamp::now) => {}
                 () = self.renew.notified() => {}
             }
-            let svid = self.insist("a new certificate", || self.control_plane.certificate()).await;
+            let ends = life(&svids.borrow()).not_after;
+            let what = || match ends <= Timestamp::now() {
+                true => format!("a new certificate (the old one ended at {ends}, and every peer refuses it)"),
+                false => format!("a new certificate (the old one is good until {ends})"),
+            };
+            let svid = self.insist(what, || self.control_plane.certificate()).await;
             svids.send_replace(Arc::new(svid));
         }
     }
@@ -177,7 +189,12 @@ impl Agent {
 fn renewal(svid: &Svid) -> Timestamp {
     let random = uuid::Uuid::new_v4().as_u64_pair().0;
     let chance = random as f64 / u64::MAX as f64;
+    life(svid).renewal(Timestamp::now(), chance)
+}
+
+/// From when to when a certificate is good; one that cannot be read never was.
+fn life(svid: &Svid) -> Validity {
     let now = Timestamp::now();
     let validity = svid.chain.first().and_then(|leaf| Validity::of(leaf).ok());
-    validity.unwrap_or(Validity { not_before: now, not_after: now }).renewal(now, chance)
+    validity.unwrap_or(Validity { not_before: now, not_after: now })
 }

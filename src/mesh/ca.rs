@@ -141,6 +141,11 @@ impl CertificateAuthority {
         &self.root
     }
 
+    /// When the root certificate ends.
+    pub fn expires(&self) -> Timestamp {
+        self.not_after
+    }
+
     /// The root's key as PEM, to be stored and nothing else.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()

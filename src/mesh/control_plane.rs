@@ -14,21 +14,25 @@ pub mod trust;
 mod webhook;
 mod world;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, Resource};
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 
 use self::{
     certificates::Signer,
     ready::{Condition, Readiness},
     server_certificate::{ServerCertificate, ServerCertificateError},
+    status::ControlPlaneStatus,
     trust::Root,
 };
 use super::{
-    ca::CertificateAuthority,
+    ca::{CertificateAuthority, WORKLOAD_LIFETIME},
     distribute::Distributor,
     inject,
     install::{CONTROL_PLANE, ROOT_NAMESPACE},
@@ -45,6 +49,8 @@ pub const AGENT_PORT: u16 = 15012;
 const WEBHOOK_PORT: u16 = 15017;
 /// Where the kubelet asks whether we are ready.
 const READY_PORT: u16 = 8080;
+/// The environment variable with the life of the certificates that are issued, as in Istio.
+const LIFETIME: &str = "DEFAULT_WORKLOAD_CERT_TTL";
 
 /// Why the control plane cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +61,8 @@ enum ControlPlaneError {
     Ended,
     #[error("cannot find the namespace {ROOT_NAMESPACE}: {0}")]
     Namespace(kube::Error),
+    #[error("the environment variable {LIFETIME} is `{0}`; write a duration such as `24h`")]
+    Lifetime(String),
     #[error("the environment variable SIDECAR_IMAGE is not set")]
     NoImage,
     #[error("{0}")]
@@ -100,6 +108,7 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<()>, ControlPlaneError> {
         settings.trust_domain = trust_domain;
     }
     let image = host.env("SIDECAR_IMAGE").ok_or(ControlPlaneError::NoImage)?;
+    let lifetime = lifetime(host)?;
     let client = api_client::client(host).map_err(ControlPlaneError::ApiClient)?;
     let authority = root::take_up(client.clone(), &settings.trust_domain).await.map_err(ControlPlaneError::Root)?;
     let namespace: Namespace =
@@ -109,14 +118,15 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<()>, ControlPlaneError> {
         client,
         image,
         settings,
+        lifetime,
         owner: namespace.owner_ref(&()).unwrap_or_default(),
         authority: Arc::new(authority),
         distributor: Arc::default(),
         readiness: Readiness::default(),
     };
     let mut parts = JoinSet::new();
-    plane.start_servers(&mut parts).await?;
-    plane.start_watchers(&mut parts);
+    let own = plane.start_servers(&mut parts).await?;
+    plane.start_watchers(&mut parts, own);
     host_println!(*host, Output::Stdout, "the control plane of trust domain {} is up", plane.settings.trust_domain);
     Ok(parts)
 }
@@ -127,6 +137,7 @@ struct ControlPlane {
     client: kube::Client,
     image: String,
     settings: Settings,
+    lifetime: Duration,
     owner: OwnerReference,
     authority: Arc<CertificateAuthority>,
     distributor: Arc<Distributor>,
@@ -134,14 +145,20 @@ struct ControlPlane {
 }
 
 impl ControlPlane {
-    async fn start_servers(&self, parts: &mut JoinSet<()>) -> Result<(), ControlPlaneError> {
-        let certificate = ServerCertificate::new(self.authority.clone(), names(&self.settings.cluster_domain))
+    /// Answers how the control plane is, as that changes.
+    async fn start_servers(
+        &self,
+        parts: &mut JoinSet<()>,
+    ) -> Result<watch::Receiver<ControlPlaneStatus>, ControlPlaneError> {
+        let names = names(&self.settings.cluster_domain);
+        let certificate = ServerCertificate::new(self.authority.clone(), names, self.lifetime)
             .map_err(ControlPlaneError::ServerCertificate)?;
         let tls = certificate.server_config().map_err(ControlPlaneError::ServerCertificate)?;
         let signer = Signer {
             authority: self.authority.clone(),
             client: self.client.clone(),
             trust_domain: self.settings.trust_domain.clone(),
+            lifetime: self.lifetime,
         };
         let injection = inject::Settings {
             image: self.image.clone(),
@@ -158,11 +175,19 @@ impl ControlPlane {
             let listener = serve::listen(&self.host, port).await.map_err(ControlPlaneError::Serve)?;
             parts.spawn(serve::serve(listener, tls, router));
         }
-        parts.spawn(certificate.keep_fresh(self.host.clone()));
-        Ok(())
+        let own = watch::Sender::new(ControlPlaneStatus {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            trust_domain: self.settings.trust_domain.clone(),
+            root_expires: self.authority.expires(),
+            certificate_expires: certificate.expires(),
+        });
+        let told = own.subscribe();
+        let renewed = move |expires| own.send_modify(|status| status.certificate_expires = expires);
+        parts.spawn(certificate.keep_fresh(self.host.clone(), renewed));
+        Ok(told)
     }
 
-    fn start_watchers(&self, parts: &mut JoinSet<()>) {
+    fn start_watchers(&self, parts: &mut JoinSet<()>, own: watch::Receiver<ControlPlaneStatus>) {
         let (host, client) = (&self.host, &self.client);
         let pem = self.authority.root_pem().to_owned();
         let root = Root { pem: pem.clone(), owner: self.owner.clone() };
@@ -175,10 +200,17 @@ impl ControlPlane {
         let status = distributor.status();
         parts.spawn(trust::in_namespaces(host.clone(), client.clone(), root, namespaces));
         parts.spawn(trust::in_webhook(host.clone(), client.clone(), pem, webhook));
-        parts.spawn(status::publish(host.clone(), client.clone(), status));
+        parts.spawn(status::publish(host.clone(), client.clone(), status, own));
         let synced = met(Condition::World);
         parts.spawn(world::watch(host.clone(), client.clone(), settings, distributor, synced));
     }
+}
+
+/// How long the certificates live that are issued.
+fn lifetime(host: &Arc<dyn Host>) -> Result<Duration, ControlPlaneError> {
+    let Some(text) = host.env(LIFETIME).filter(|text| !text.is_empty()) else { return Ok(WORKLOAD_LIFETIME) };
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
+    parsed.filter(|lifetime| !lifetime.is_zero()).ok_or(ControlPlaneError::Lifetime(text))
 }
 
 /// The names by which the control plane is called.

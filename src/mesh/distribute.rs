@@ -84,10 +84,23 @@ pub struct ProxyStatus {
     pub pod: String,
     /// The pod's namespace.
     pub namespace: String,
+    /// Who it proved to be.
+    pub id: String,
     /// The version it works with; none until it has its first.
     pub acknowledged: Option<String>,
+    /// The version it should work with.
+    pub newest: String,
     /// When the certificate it showed ends.
     pub certificate_expires: Timestamp,
+    /// The version of its program, if it told.
+    pub program: Option<String>,
+}
+
+impl ProxyStatus {
+    /// Whether it works with the newest configuration.
+    pub fn is_synced(&self) -> bool {
+        self.acknowledged.as_ref() == Some(&self.newest)
+    }
 }
 
 /// What the control plane knows of one pod with a proxy.
@@ -143,6 +156,8 @@ pub struct Question {
     pub certificate_expires: Timestamp,
     /// The version it works with, if it has one.
     pub acknowledged: Option<String>,
+    /// The version of its program, if it tells.
+    pub program: Option<String>,
 }
 
 /// Why a question is refused: the pod has another identity than the one who asks.
@@ -175,7 +190,9 @@ struct Proxy {
     question: u64,
     configuration: Configuration,
     acknowledged: Option<String>,
+    id: SpiffeId,
     certificate_expires: Timestamp,
+    program: Option<String>,
     live: bool,
 }
 
@@ -258,7 +275,9 @@ impl Distributor {
             question: number,
             configuration: configuration.clone(),
             acknowledged: question.acknowledged.clone(),
+            id: question.id.clone(),
             certificate_expires: question.certificate_expires,
+            program: question.program.clone(),
             live: pod.live,
         };
         state.proxies.insert(question.pod.clone(), proxy);
@@ -296,8 +315,11 @@ impl Proxy {
         ProxyStatus {
             pod: pod.name.clone(),
             namespace: pod.namespace.clone(),
+            id: self.id.to_string(),
             acknowledged: self.acknowledged.clone(),
+            newest: self.configuration.version.clone(),
             certificate_expires: self.certificate_expires,
+            program: self.program.clone(),
         }
     }
 }

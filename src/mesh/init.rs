@@ -2,13 +2,15 @@
 //!
 //! Takes the flags of `istio-iptables`, as far as a [`Redirect`] can say them.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
-    host::{ExitStatus, Host, Output, Ports, Redirect},
+    host::{ExitStatus, Host, IpRange, Output, Ports, Ranges, Redirect, redirect::rules::Family},
     host_println,
+    mesh::inject::INIT_CONTAINER,
 };
 
 /// The flags were not understood.
@@ -18,7 +20,7 @@ pub enum FlagError {
     #[error("flag {0} needs a value")]
     NoValue(String),
     /// A flag this program does not know.
-    #[error("unknown flag {0} (known: -p -z -u -m -i -x -b -d -o)")]
+    #[error("unknown flag {0} (known: -p -z -u -g -m -i -x -b -d -o)")]
     Unknown(String),
     /// The value does not fit the flag.
     #[error("{flag} {value}: not {expected}")]
@@ -42,9 +44,9 @@ pub fn program(host: Arc<dyn Host>, arguments: Vec<String>) -> BoxFuture<'static
                 return ExitStatus::USAGE;
             }
         };
-        match host.redirect(redirect.clone()) {
+        match host.redirect(&redirect) {
             Ok(()) => {
-                host_println!(host, Output::Stdout, "{}", describe(&redirect));
+                host_println!(host, Output::Stdout, "{}", describe(&redirect).trim_end());
                 ExitStatus::SUCCESS
             }
             Err(error) => {
@@ -55,22 +57,15 @@ pub fn program(host: Arc<dyn Host>, arguments: Vec<String>) -> BoxFuture<'static
     })
 }
 
-/// Understands the flags `-p` (outbound port), `-z` (inbound port), `-u` (exempt uid), `-m` (always `REDIRECT`), `-i`
-/// (always `*`), `-x` (excluded outbound ranges), `-b` (included inbound ports), `-d` (excluded inbound ports) and `-o`
-/// (excluded outbound ports). Lists are separated by commas; what is not given is as Istio has it.
+/// Understands the flags `-p` (outbound port), `-z` (inbound port), `-u` (exempt uid), `-g` (exempt gid; the same number
+/// if it is not given), `-m` (always `REDIRECT`), `-i` (included outbound ranges), `-x` (excluded ones), `-b` (included
+/// inbound ports), `-d` (excluded ones) and `-o` (excluded outbound ports). Lists are separated by commas; what is not
+/// given is as Istio has it.
 ///
 /// # Errors
 /// [`FlagError`] on an unknown flag or a value that does not fit.
 pub fn parse(arguments: &[String]) -> Result<Redirect, FlagError> {
-    let mut redirect = Redirect {
-        outbound_port: 15001,
-        inbound_port: 15006,
-        exempt_uid: 1337,
-        include_inbound: Ports::Only(Vec::new()),
-        exclude_inbound: Vec::new(),
-        exclude_outbound: Vec::new(),
-        exclude_outbound_ranges: Vec::new(),
-    };
+    let (mut redirect, mut gid) = (Redirect::default(), None);
     let mut arguments = arguments.iter();
     while let Some(flag) = arguments.next() {
         let mut value = || arguments.next().map(String::as_str).ok_or_else(|| FlagError::NoValue(flag.clone()));
@@ -78,8 +73,9 @@ pub fn parse(arguments: &[String]) -> Result<Redirect, FlagError> {
             "-p" => redirect.outbound_port = number("-p", value()?, "a port")?,
             "-z" => redirect.inbound_port = number("-z", value()?, "a port")?,
             "-u" => redirect.exempt_uid = number("-u", value()?, "a user id")?,
+            "-g" => gid = Some(number("-g", value()?, "a group id")?),
             "-m" => only("-m", value()?, "REDIRECT")?,
-            "-i" => only("-i", value()?, "*")?,
+            "-i" => redirect.include_outbound_ranges = included_ranges("-i", value()?)?,
             "-x" => redirect.exclude_outbound_ranges = ranges("-x", value()?)?,
             "-b" => redirect.include_inbound = included("-b", value()?)?,
             "-d" => redirect.exclude_inbound = ports("-d", value()?)?,
@@ -87,7 +83,18 @@ pub fn parse(arguments: &[String]) -> Result<Redirect, FlagError> {
             _ => return Err(FlagError::Unknown(flag.clone())),
         }
     }
+    redirect.exempt_gid = gid.unwrap_or(redirect.exempt_uid);
     Ok(redirect)
+}
+
+/// The flags of a pod's init container: its own, or those that Istio gave it. `None` if the pod has no such container.
+pub fn flags_of(pod: &Pod) -> Option<Vec<String>> {
+    /// What Istio's container runs, and a flag that has nothing to do with redirection.
+    const ELSEWHERE: [&str; 2] = ["istio-iptables", "--log_output_level"];
+    let containers = pod.spec.as_ref()?.init_containers.as_ref()?;
+    let container = containers.iter().find(|container| container.name == INIT_CONTAINER)?;
+    let words = container.args.iter().flatten().cloned();
+    Some(words.filter(|word| !ELSEWHERE.iter().any(|other| word.starts_with(other))).collect())
 }
 
 /// Parses a list of ports, such as `15090,15021`; an empty text is an empty list.
@@ -96,28 +103,18 @@ pub(super) fn ports(flag: &'static str, list: &str) -> Result<Vec<u16>, FlagErro
 }
 
 /// Parses a list of address ranges, such as `10.0.0.0/8`; an empty text is an empty list.
-pub(super) fn ranges(flag: &'static str, list: &str) -> Result<Vec<(IpAddr, u8)>, FlagError> {
-    items(list)
-        .map(|range| {
-            parse_range(range).ok_or_else(|| FlagError::Value {
-                flag,
-                value: range.to_owned(),
-                expected: "a list of address ranges",
-            })
-        })
-        .collect()
+pub(super) fn ranges(flag: &'static str, list: &str) -> Result<Vec<IpRange>, FlagError> {
+    items(list).map(|range| number(flag, range, "a list of address ranges")).collect()
+}
+
+/// Parses `*` or a list of address ranges.
+pub(super) fn included_ranges(flag: &'static str, list: &str) -> Result<Ranges, FlagError> {
+    if list.trim() == "*" { Ok(Ranges::All) } else { ranges(flag, list).map(Ranges::Only) }
 }
 
 /// Parses `*` or a list of ports.
 pub(super) fn included(flag: &'static str, list: &str) -> Result<Ports, FlagError> {
     if list.trim() == "*" { Ok(Ports::All) } else { ports(flag, list).map(Ports::Only) }
-}
-
-fn parse_range(range: &str) -> Option<(IpAddr, u8)> {
-    let (address, length) = range.split_once('/')?;
-    let (address, length): (IpAddr, u8) = (address.parse().ok()?, length.parse().ok()?);
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    (length <= longest).then_some((address, length))
 }
 
 fn items(list: &str) -> impl Iterator<Item = &str> {
@@ -132,16 +129,20 @@ fn only(flag: &'static str, value: &str, expected: &'static str) -> Result<(), F
     if value == expected { Ok(()) } else { Err(FlagError::Value { flag, value: value.to_owned(), expected }) }
 }
 
-/// One line for the container's log.
+/// For the container's log: one line for a reader in a hurry, then the rules.
 fn describe(redirect: &Redirect) -> String {
+    let Redirect { outbound_port, inbound_port, exempt_uid, .. } = redirect;
+    let [ip, ip6] = [Family::Ip, Family::Ip6].map(|family| redirect.table(family));
     format!(
-        "outbound connections go to port {}, inbound ones to port {}, except those of user {}",
-        redirect.outbound_port, redirect.inbound_port, redirect.exempt_uid
+        "outbound connections go to port {outbound_port}, inbound ones to port {inbound_port}, except those of user \
+         {exempt_uid}\n{ip}{ip6}"
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parsed(line: &str) -> Result<Redirect, FlagError> {
@@ -157,12 +158,35 @@ mod tests {
                 outbound_port: 15001,
                 inbound_port: 15006,
                 exempt_uid: 1337,
+                exempt_gid: 1337,
                 include_inbound: Ports::All,
                 exclude_inbound: vec![15090, 15021],
+                include_outbound_ranges: Ranges::All,
                 exclude_outbound: vec![5432],
-                exclude_outbound_ranges: vec![([10, 0, 0, 0].into(), 8)],
+                exclude_outbound_ranges: vec!["10.0.0.0/8".parse().unwrap()],
             }
         );
+    }
+
+    #[test]
+    fn group_is_the_user_unless_it_is_given() {
+        assert_eq!(parsed("-u 99").unwrap().exempt_gid, 99);
+        assert_eq!(parsed("-g 7 -u 99").unwrap().exempt_gid, 7);
+        let only = parsed("-i 10.0.0.0/8,fd00::/8").unwrap().include_outbound_ranges;
+        assert_eq!(only, Ranges::Only(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]));
+    }
+
+    #[test]
+    fn flags_are_found_in_a_pod_whoever_injected_it() {
+        let pod = |name: &str, args: &[&str]| -> Pod {
+            let container = json!({ "name": name, "args": args });
+            serde_json::from_value(json!({ "spec": { "containers": [], "initContainers": [container] } })).unwrap()
+        };
+        assert_eq!(flags_of(&pod("istio-init", &["-p", "15001"])).unwrap(), ["-p", "15001"]);
+        let istio = ["istio-iptables", "-p", "15001", "--log_output_level=default:info"];
+        assert_eq!(flags_of(&pod("istio-init", &istio)).unwrap(), ["-p", "15001"]);
+        assert_eq!(flags_of(&pod("migrate", &["-p", "15001"])), None);
+        assert_eq!(flags_of(&Pod::default()), None);
     }
 
     #[test]
@@ -176,10 +200,11 @@ mod tests {
     fn what_is_not_understood_is_named() {
         let refused = |line| parsed(line).unwrap_err().to_string();
         insta::assert_snapshot!(refused("-p"), @"flag -p needs a value");
-        insta::assert_snapshot!(refused("--help"), @"unknown flag --help (known: -p -z -u -m -i -x -b -d -o)");
+        insta::assert_snapshot!(refused("--help"), @"unknown flag --help (known: -p -z -u -g -m -i -x -b -d -o)");
         insta::assert_snapshot!(refused("-p 70000"), @"-p 70000: not a port");
         insta::assert_snapshot!(refused("-m TPROXY"), @"-m TPROXY: not REDIRECT");
-        insta::assert_snapshot!(refused("-i 10.0.0.0/8"), @"-i 10.0.0.0/8: not *");
+        insta::assert_snapshot!(refused("-g staff"), @"-g staff: not a group id");
+        insta::assert_snapshot!(refused("-i 10.0.0.0"), @"-i 10.0.0.0: not a list of address ranges");
         insta::assert_snapshot!(refused("-x 10.0.0.0/33"), @"-x 10.0.0.0/33: not a list of address ranges");
         insta::assert_snapshot!(refused("-d 80,http"), @"-d http: not a list of ports");
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use json_patch::Patch;
 use serde_json::{Map, Value, json};
 
+pub use containers::redirect_flags;
 pub use decision::{Decision, NamespaceWish, Reason, SYSTEM_NAMESPACES, decide};
 pub use probes::{AppProbe, AppProbeTarget, AppProbes, ProbeHeader};
 

@@ -15,8 +15,10 @@ use crate::sidecar::config::Svid;
 const RENEWAL_RATIO: f64 = 0.5;
 /// How far renewals scatter around that, so that sidecars which started together do not ask together.
 const RENEWAL_JITTER: f64 = 0.01;
-/// How soon a certificate is renewed at the earliest.
+/// How soon a certificate is renewed at the earliest, unless so little of its life is left that half of that is sooner.
 const SOONEST_RENEWAL: Duration = Duration::from_mins(1);
+/// How soon even then.
+const NEVER_SOONER: Duration = Duration::from_secs(1);
 /// How often a waiting renewal looks at the clock: a laptop that slept must not miss its time.
 const CLOCK_CHECK: Duration = Duration::from_mins(1);
 
@@ -105,7 +107,9 @@ impl Validity {
     pub fn renewal(&self, now: Timestamp, chance: f64) -> Timestamp {
         let life = self.not_after.duration_since(self.not_before).as_secs_f64().max(0.0);
         let share = RENEWAL_RATIO + RENEWAL_JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
-        (self.not_before + Duration::from_secs_f64(life * share)).max(now + SOONEST_RENEWAL)
+        let left = Duration::try_from(self.not_after.duration_since(now)).unwrap_or_default();
+        let soonest = (left / 2).clamp(NEVER_SOONER, SOONEST_RENEWAL);
+        (self.not_before + Duration::from_secs_f64(life * share)).max(now + soonest)
     }
 }
 
@@ -185,7 +189,12 @@ mod tests {
         assert_eq!(life.renewal(NOW, 0.0), NOW + Duration::from_secs(490));
         assert_eq!(life.renewal(NOW, 7.0), NOW + Duration::from_secs(510));
         let late = NOW + Duration::from_secs(900);
-        assert_eq!(life.renewal(late, 0.5), late + SOONEST_RENEWAL);
+        assert_eq!(life.renewal(late, 0.5), late + Duration::from_secs(50));
+        let last = NOW + Duration::from_secs(999);
+        assert_eq!(life.renewal(last, 0.5), last + NEVER_SOONER);
+        let day = Validity { not_before: NOW, not_after: NOW + Duration::from_hours(24) };
+        let evening = NOW + Duration::from_hours(18);
+        assert_eq!(day.renewal(evening, 0.5), evening + SOONEST_RENEWAL);
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,6 +45,8 @@ pub struct Prober<'a> {
     pub workloads: &'a BTreeMap<WorkloadName, Workload>,
     /// The trust domain of the mesh.
     pub trust_domain: &'a str,
+    /// Whether sidecars write what they see into a log that can be read.
+    pub witnessed: bool,
 }
 
 /// A question that was asked from a pod, and what that pod saw.
@@ -71,7 +73,7 @@ impl Prober<'_> {
         let (at_callers, at_servers) =
             tokio::join!(self.callers_word(&asked, began), self.servers_word(scene, &asked, began));
         let ends = at_callers.iter().zip(&at_servers);
-        asked.iter().zip(ends).map(|(asked, ends)| conclude(scene, asked, ends)).collect()
+        asked.iter().zip(ends).map(|(asked, ends)| conclude(scene, asked, ends, self.witnessed)).collect()
     }
 
     async fn ask_one<'a>(&self, scene: &'a Scene, question: &'a Question) -> Result<Asked<'a>, String> {
@@ -87,7 +89,7 @@ impl Prober<'_> {
     /// What the callers' sidecars say about the questions for which that matters.
     async fn callers_word(&self, asked: &[Result<Asked<'_>, String>], began: Instant) -> Vec<Option<AccessLog>> {
         let mut groups: BTreeMap<ContainerRef, Vec<usize>> = BTreeMap::new();
-        for (place, asked) in asked.iter().enumerate() {
+        for (place, asked) in asked.iter().enumerate().filter(|_| self.witnessed) {
             let Ok(asked) = asked else { continue };
             if let Some(sidecar) = scene::sidecar(asked.caller).filter(|_| asked.wants().0) {
                 groups.entry(sidecar).or_default().push(place);
@@ -105,7 +107,7 @@ impl Prober<'_> {
         began: Instant,
     ) -> Vec<Option<AccessLog>> {
         let mut groups: BTreeMap<&WorkloadName, Vec<usize>> = BTreeMap::new();
-        for (place, asked) in asked.iter().enumerate() {
+        for (place, asked) in asked.iter().enumerate().filter(|_| self.witnessed) {
             let Ok(asked) = asked else { continue };
             if let Some(server) = asked.question.to.as_ref().filter(|_| asked.wants_server(scene)) {
                 groups.entry(server).or_default().push(place);
@@ -170,6 +172,7 @@ fn conclude(
     scene: &Scene,
     asked: &Result<Asked<'_>, String>,
     (at_caller, at_server): (&Option<AccessLog>, &Option<AccessLog>),
+    witnessed: bool,
 ) -> Finding {
     let asked = match asked {
         Ok(asked) => asked,
@@ -193,5 +196,6 @@ fn conclude(
         answer,
         at_caller: at_caller.as_ref(),
         at_server: at_server.as_ref(),
+        witnessed,
     })
 }

@@ -27,6 +27,8 @@ pub struct Exchange<'a> {
     pub at_caller: Option<&'a AccessLog>,
     /// What the server's sidecar says.
     pub at_server: Option<&'a AccessLog>,
+    /// Whether sidecars could say anything at all: Istio's write no log that is understood here.
+    pub witnessed: bool,
 }
 
 /// Who was asked.
@@ -109,6 +111,9 @@ fn answered(exchange: &Exchange<'_>, finding: &mut Finding) {
         finding.verdict = Some(plain);
         return;
     }
+    if !exchange.witnessed {
+        return told_by_application(server.name, echo, plain, finding);
+    }
     let Some(line) = exchange.at_server else {
         finding.doubt = Some(format!("the sidecar of {} says nothing about this request", server.name));
         return;
@@ -124,6 +129,23 @@ fn answered(exchange: &Exchange<'_>, finding: &mut Finding) {
         finding.cause = Some(format!("{} has no sidecar", exchange.caller));
     }
     finding.verdict = Some(verdict);
+}
+
+/// Where no sidecar is heard, the application's word alone tells whether its sidecar met a certificate.
+fn told_by_application(server: &str, echo: Echo, plain: Verdict, finding: &mut Finding) {
+    match echo {
+        Echo::Identified(id) => finding.verdict = Some(Verdict::Mtls(id)),
+        Echo::Unidentified => {
+            let told = "received no X-Forwarded-Client-Cert: its sidecar met no certificate of the mesh";
+            finding.evidence.push(Evidence::new(server, told));
+            finding.verdict = Some(plain);
+        }
+        Echo::None => {
+            finding.doubt = Some(format!(
+                "{server} does not echo its headers, and the mesh's access logs are not read: ask for /headers"
+            ));
+        }
+    }
 }
 
 /// Where the application and its own sidecar disagree about who is calling.
@@ -197,7 +219,7 @@ fn cause(exchange: &Exchange<'_>) -> Option<String> {
 
 /// A status of 400 and more: the application's own, or that of a sidecar, which says so.
 fn refused_with_status(exchange: &Exchange<'_>, status: u16, finding: &mut Finding) {
-    if exchange.caller_has_sidecar && exchange.at_caller.is_none() && exchange.server.is_some() {
+    if exchange.witnessed && exchange.caller_has_sidecar && exchange.at_caller.is_none() && exchange.server.is_some() {
         finding.doubt = Some(format!("the sidecar of {} says nothing about this request", exchange.caller));
     }
     let body = exchange.answer.body.trim();
@@ -208,6 +230,11 @@ fn refused_with_status(exchange: &Exchange<'_>, status: u16, finding: &mut Findi
 /// A connection that was closed: the sidecar that closed it says so, else something else did.
 fn closed(exchange: &Exchange<'_>, finding: &mut Finding) {
     let Some(server) = exchange.server else { return };
+    if !exchange.witnessed && server.has_sidecar {
+        let told = "not asked: the mesh's access logs are not read, so who closed it is known from the caller only";
+        finding.evidence.push(Evidence::new(format!("sidecar of {}", server.name), told));
+        return;
+    }
     let let_through = |line: &AccessLog| line.cause.is_none() || UPSTREAM.iter().any(|flag| has_flag(line, flag));
     finding.doubt = match (exchange.at_server, exchange.at_caller) {
         (Some(line), _) if let_through(line) => {

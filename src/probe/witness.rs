@@ -4,7 +4,6 @@ use std::{net::IpAddr, pin::pin, time::Duration};
 
 use futures::{
     StreamExt,
-    future::join_all,
     stream::{self, BoxStream},
 };
 use tokio::time::Instant;
@@ -57,9 +56,12 @@ pub async fn witness(
         return found;
     }
     let past = began.elapsed();
-    let opened = join_all(sidecars.iter().map(|sidecar| cluster.follow(sidecar, past))).await;
-    let streams = opened.into_iter().filter_map(Result::ok).map(StreamExt::boxed);
-    let mut lines: BoxStream<'_, String> = stream::select_all(streams).boxed();
+    // A container that has nothing to say yet may not even begin to answer: opening its log is part of the wait.
+    let opened = sidecars.iter().map(|sidecar| {
+        let opening = stream::once(cluster.follow(sidecar, past));
+        opening.filter_map(|opened| std::future::ready(opened.ok())).flatten().boxed()
+    });
+    let mut lines: BoxStream<'_, String> = stream::select_all(opened).boxed();
     let mut enough = pin!(tokio::time::sleep(PATIENCE));
     while found.iter().any(Option::is_none) {
         let line = tokio::select! {

@@ -39,9 +39,10 @@ fn yaml(value: &minijinja::Value) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
-/// What every template and every text of a lab knows of labctl: `{{ labctl.version }}`.
-pub fn version() -> Value {
-    serde_json::json!({ "version": env!("CARGO_PKG_VERSION") })
+/// What every template and every text of a lab knows of labctl: `{{ labctl.version }}`, and `{{ labctl.image }}`, the
+/// image with the bundled programs.
+pub fn labctl(image: &str) -> Value {
+    serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "image": image })
 }
 
 /// Fills variables into `text`; `file` is what messages call it.

@@ -8,9 +8,12 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{stream::words, style::dumb};
-use crate::run::{
-    event::{Event, Phase},
-    result::LabInfo,
+use crate::{
+    cluster::labels::RUN,
+    run::{
+        event::{Event, Phase},
+        result::{Ended, LabInfo},
+    },
 };
 
 /// Without a terminal, what is waited for is told at most this often.
@@ -26,8 +29,17 @@ pub struct Progress {
 impl Progress {
     /// As standard error wants it.
     pub fn of_stderr() -> Self {
+        Self::with_style(line())
+    }
+
+    /// As standard error wants it, for work that has no steps.
+    pub fn without_steps() -> Self {
+        Self::with_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("a fixed template"))
+    }
+
+    fn with_style(style: ProgressStyle) -> Self {
         let bar = (std::io::stderr().is_terminal() && !dumb()).then(|| {
-            let bar = ProgressBar::new(0).with_style(line());
+            let bar = ProgressBar::new(0).with_style(style);
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
@@ -42,15 +54,25 @@ impl Progress {
             Event::PhaseStarted { phase } => self.say(&phase_text(*phase, self.cluster())),
             Event::StepStarted { step } => self.say(&self.step_text(*step)),
             Event::Acting { step, action } => self.detail(&format!("{}: {action}", self.step_text(*step))),
+            Event::Noticed { text } => self.around(|| plain(&format!("note: {text}"))),
             Event::Waiting { text } => self.remind(&format!("waiting for {text}")),
             Event::Answered { step, result, .. } => {
                 let (passed, all) = result.tally();
                 self.detail(&format!("{}: {} ({passed} of {all})", self.step_text(*step), result.title));
             }
             Event::StepEnded { .. } => self.bar.iter().for_each(|bar| bar.inc(1)),
-            Event::Kept { .. } | Event::Ended(_) => self.bar.iter().for_each(ProgressBar::finish_and_clear),
+            Event::Kept { .. } => self.clear(),
+            Event::Ended(ended) => {
+                self.clear();
+                self.prove(ended);
+            }
             Event::PhaseEnded { .. } => (),
         }
+    }
+
+    /// Ends the living line.
+    pub fn clear(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 
     /// Prints to standard output between two states of the living line.
@@ -66,6 +88,15 @@ impl Progress {
             bar.set_length(lab.steps.len() as u64);
         }
         self.lab = Some(lab.clone());
+    }
+
+    /// On a cluster that stays, says that the run is gone from it without a trace.
+    fn prove(&self, ended: &Ended) {
+        if let Some(lab) = self.lab.as_ref().filter(|lab| lab.server.is_some())
+            && ended.cleaned
+        {
+            plain(&format!("cleaned up: nothing on the cluster has the label {RUN}={}", lab.run));
+        }
     }
 
     fn cluster(&self) -> &str {

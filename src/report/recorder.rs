@@ -43,6 +43,7 @@ impl Recorder {
             | Event::Kept { .. }
             | Event::PhaseStarted { .. }
             | Event::StepStarted { .. }
+            | Event::Noticed { .. }
             | Event::Waiting { .. } => (),
         }
         None

@@ -96,7 +96,9 @@ impl Terminal {
         self.steps = lab.steps.len();
         if self.detail().is_some() {
             let head = format!("{}: {}", lab.name, lab.title);
-            self.print(&format!("{}\n\n", self.style.paint(Paint::Bold, &head)));
+            let place = lab.server.as_ref().map(|server| format!("\non {}, {server}", lab.cluster)).unwrap_or_default();
+            let place = self.style.paint(Paint::Dim, &place);
+            self.print(&format!("{}{place}\n\n", self.style.paint(Paint::Bold, &head)));
         }
     }
 

@@ -52,7 +52,7 @@ impl Context<'_> {
     }
 
     async fn exec(&self, exec: &Exec, patience: &Patience) -> Result<(), Problem> {
-        let scene = Scene::look(&self.cluster, &self.trust_domain, [self.lab.workload(&exec.workload)]).await?;
+        let scene = Scene::look(&self.cluster, &self.mesh.trust_domain, [self.lab.workload(&exec.workload)]).await?;
         let pod = scene.caller(&exec.workload).map_err(Problem::new)?;
         let container = scene::container(pod, &exec.container);
         let executed = self.cluster.exec(&container, &exec.command, patience.left()).await?;

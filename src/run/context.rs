@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::event::{Event, Events};
+use super::{
+    event::{Event, Events},
+    mesh::{Chosen, Distribution},
+};
 use crate::{
-    cluster::{Cluster, Patience},
+    cluster::{Cluster, Patience, Target},
     lab::model::Lab,
     probe::ask::Prober,
 };
@@ -17,10 +20,12 @@ pub struct Context<'a> {
     pub cluster: Cluster,
     /// Where events go.
     pub events: Events,
-    /// The trust domain of the mesh.
-    pub trust_domain: String,
+    /// The mesh.
+    pub mesh: Chosen,
     /// How long each part may wait.
     pub deadline: Duration,
+    /// Which cluster was asked for, as hints name it.
+    pub target: Target,
 }
 
 impl Context<'_> {
@@ -32,7 +37,12 @@ impl Context<'_> {
 
     /// Somebody to ask the lab's questions.
     pub fn prober(&self) -> Prober<'_> {
-        Prober { cluster: &self.cluster, workloads: &self.lab.workloads, trust_domain: &self.trust_domain }
+        Prober {
+            cluster: &self.cluster,
+            workloads: &self.lab.workloads,
+            trust_domain: &self.mesh.trust_domain,
+            witnessed: self.mesh.distribution == Distribution::Acknowledged,
+        }
     }
 
     /// The namespaces in which the lab's participants live.

@@ -36,6 +36,11 @@ pub enum Event {
         /// Where somebody could look around first.
         namespaces: Vec<String>,
     },
+    /// Something about the cluster that whoever runs the lab should know.
+    Noticed {
+        /// What.
+        text: String,
+    },
     /// A phase is over.
     PhaseEnded {
         /// Which.

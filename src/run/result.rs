@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cluster::{ClusterError, ObjectRef},
+    cluster::{ClusterError, ObjectRef, Target, mesh::MeshError},
     lab::model::Lab,
     probe::{judge::Outcome, result::CheckResult},
 };
@@ -26,15 +26,19 @@ pub struct LabInfo {
     pub steps: Vec<StepInfo>,
     /// The id that everything this run creates is labelled with.
     pub run: String,
-    /// Which cluster is used: `embedded`, `k8s`.
+    /// Which cluster is used: `embedded`, `k8s`, `k8s, context NAME`.
     pub cluster: String,
+    /// The URL of its API server, if it was there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// When the run began.
     pub started: Timestamp,
 }
 
 impl LabInfo {
     /// Describes a lab that is about to be run.
-    pub fn new(lab: &Lab, run: String, cluster: String) -> Self {
+    pub fn new(lab: &Lab, run: String, target: &Target) -> Self {
+        let destination = target.destination();
         let parameters = lab.parameters.iter();
         let step = |step: &crate::lab::model::Step| StepInfo {
             name: step.name.value.clone(),
@@ -48,7 +52,11 @@ impl LabInfo {
             parameters: parameters.map(|it| (it.name.value.clone(), it.value.clone())).collect(),
             steps: lab.steps.iter().map(step).collect(),
             run,
-            cluster,
+            cluster: match &destination {
+                Some(destination) => format!("k8s, context {}", destination.context),
+                None => target.to_string(),
+            },
+            server: destination.map(|destination| destination.server),
             started: now(),
         }
     }
@@ -125,6 +133,15 @@ impl From<ClusterError> for Problem {
     }
 }
 
+impl From<MeshError> for Problem {
+    fn from(error: MeshError) -> Self {
+        match error {
+            MeshError::Cluster(error) => error.into(),
+            other => Self { message: other.to_string(), hint: other.hint(), late: false },
+        }
+    }
+}
+
 /// How a whole run went.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -178,6 +195,9 @@ pub struct Ended {
     /// What the run created and could not remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Leftover>,
+    /// Whether there was something to clean up, and nothing is left of it.
+    #[serde(default)]
+    pub cleaned: bool,
     /// How long everything took.
     #[serde(with = "milliseconds", rename = "durationMs")]
     pub took: Duration,

@@ -8,10 +8,11 @@ use super::{
     act::{both_apply, changes_pods, told},
     context::Context,
     event::Event,
+    mesh::Distribution,
     result::{Problem, StepResult},
 };
 use crate::{
-    cluster::Patience,
+    cluster::{ClusterError, Patience},
     lab::{action::Action, check::Check, model::Step, position::Located},
     probe::{self, judge::Outcome, result::CheckResult},
 };
@@ -26,10 +27,10 @@ impl Context<'_> {
         let began = Instant::now();
         self.events.emit(Event::StepStarted { step: index });
         let patience = self.patience();
-        let problem = self.solve(index, &step.solve, &patience).await.err();
+        let mut problem = self.solve(index, &step.solve, &patience).await.err();
         let mut checks = Vec::new();
         if problem.is_none() {
-            checks = self.settle(index, &step.expect, &patience).await;
+            (checks, problem) = self.settle(index, &step.expect, &patience).await;
         }
         let worst = checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Error);
         let outcome = if problem.is_some() { Outcome::Error } else { worst };
@@ -56,15 +57,34 @@ impl Context<'_> {
         if actions.iter().any(|action| changes_pods(action)) {
             self.cluster.until_ready(patience).await?;
         }
-        Ok(self.cluster.until_distributed(&self.namespaces(), patience).await?)
+        self.until_distributed(patience).await
     }
 
-    /// Asks all checks, then again those that are red, until all are green or the deadline has passed.
-    async fn settle(&self, index: usize, checks: &[Located<Check>], patience: &Patience) -> Vec<CheckResult> {
+    /// Asks all checks until all are green, or the deadline has passed: as a rule only those again that are red.
+    ///
+    /// Where proxies do not tell what they work with, one that is green may be so because of the policy of before: then
+    /// all are asked in each round, and two rounds must be green. Answers what was seen, and the problem if the cluster
+    /// is lost meanwhile.
+    async fn settle(
+        &self,
+        index: usize,
+        checks: &[Located<Check>],
+        patience: &Patience,
+    ) -> (Vec<CheckResult>, Option<Problem>) {
         let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
         let mut pause = FIRST_PAUSE;
+        let untold = self.mesh.distribution == Distribution::Untold;
+        let mut wanted = if untold { 2 } else { 1 };
         loop {
-            let scene = self.prober().scene().await;
+            if untold {
+                results.iter_mut().for_each(|result| *result = None);
+            }
+            let scene = match self.prober().scene().await {
+                Err(lost @ ClusterError::Lost { .. }) => {
+                    return (results.into_iter().flatten().collect(), Some(lost.into()));
+                }
+                other => other,
+            };
             for (place, check) in checks.iter().enumerate() {
                 if results[place].as_ref().is_some_and(|result| result.outcome == Outcome::Pass) {
                     continue;
@@ -77,8 +97,13 @@ impl Context<'_> {
                 results[place] = Some(result);
             }
             let red = results.iter().flatten().any(|result| result.outcome != Outcome::Pass);
-            if !red || patience.left() < pause {
-                return results.into_iter().flatten().collect();
+            wanted = match (red, untold) {
+                (false, _) => wanted - 1,
+                (true, true) => 2,
+                (true, false) => 1,
+            };
+            if wanted == 0 || patience.left() < pause {
+                return (results.into_iter().flatten().collect(), None);
             }
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);

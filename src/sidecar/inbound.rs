@@ -3,7 +3,7 @@
 mod admission;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -25,11 +25,14 @@ use super::{
     telemetry::Labels,
     tls::{ISTIO_ALPN, ISTIO_HTTP_ALPN, Peer, failure::refused_client},
 };
-use crate::host::Accepted;
+use crate::host::{Accepted, redirect::rules::Family};
 
-/// The source address that tells the machine's redirect rules that a connection is for the application itself
-/// (Istio's `InboundPassthroughClusterIpv4`).
-pub(crate) const TO_APPLICATION: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
+/// The source address that tells the machine's redirect rules that a connection is for the application at `address`
+/// itself (Istio's `InboundPassthroughClusterIpv4` and `...Ipv6`).
+pub(crate) fn source_to(address: IpAddr) -> IpAddr {
+    let family = if address.is_ipv4() { Family::Ip } else { Family::Ip6 };
+    family.passthrough()
+}
 
 /// Where an inbound connection is to go.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,11 @@
 //! Accepts connections until the machine asks to end, then drains.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::join_all;
 use tokio::{
@@ -13,7 +18,7 @@ use super::{
     admin::{Admin, AppHealth},
     config::{ProxyConfig, Svid},
     engine::Engine,
-    inbound::{self, Application, TO_APPLICATION},
+    inbound::{self, Application},
     outbound,
     tasks::{Owner, Tasks},
     telemetry::Telemetry,
@@ -42,7 +47,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         Self {
             outbound: any(15001),
             inbound: any(15006),
@@ -180,7 +185,8 @@ async fn serve_one(engine: Arc<Engine>, accepted: Accepted, role: Role, own_port
         Role::Admin(admin) => admin.serve(accepted.stream).await,
         Role::Inbound if was_redirected => {
             let address = accepted.orig_dst;
-            let application = Application { address, source: Some(TO_APPLICATION), port: address.port() };
+            let application =
+                Application { address, source: Some(inbound::source_to(address.ip())), port: address.port() };
             inbound::serve(engine, accepted, application).await;
         }
         Role::InboundTo { address, port } => {

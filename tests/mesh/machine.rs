@@ -99,7 +99,7 @@ impl Host for Machine {
         self.shutdown.clone()
     }
 
-    fn redirect(&self, redirect: Redirect) -> io::Result<()> {
+    fn redirect(&self, redirect: &Redirect) -> io::Result<()> {
         OsHost.redirect(redirect)
     }
 }

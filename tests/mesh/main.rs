@@ -1,8 +1,12 @@
 //! The mesh on the embedded cluster, from its manifests on: injection, identities, distribution.
 
+mod admin;
 mod caller;
 mod cluster;
+mod istio;
 mod machine;
+mod resilience;
+mod world;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Secret};

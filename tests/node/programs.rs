@@ -130,16 +130,8 @@ fn write(host: &dyn Host, arguments: &[String]) -> ExitStatus {
 
 /// Redirects as `istio-init` does.
 fn redirect(host: &dyn Host) -> ExitStatus {
-    let redirect = Redirect {
-        outbound_port: 15001,
-        inbound_port: 15006,
-        exempt_uid: 1337,
-        include_inbound: Ports::All,
-        exclude_inbound: vec![15021],
-        exclude_outbound: Vec::new(),
-        exclude_outbound_ranges: Vec::new(),
-    };
-    match host.redirect(redirect) {
+    let redirect = Redirect { include_inbound: Ports::All, exclude_inbound: vec![15021], ..Redirect::default() };
+    match host.redirect(&redirect) {
         Ok(()) => ExitStatus::SUCCESS,
         Err(error) => {
             host_println!(host, Output::Stderr, "{:?}", error.kind());

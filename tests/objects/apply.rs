@@ -251,7 +251,7 @@ fn wrong_configurations_are_refused() {
     books["metadata"]["managedFields"] = json!([{}]);
     insta::assert_snapshot!(refuse(books), @"metadata.managedFields must be nil");
     let containers = |list: Value| deployment(json!({ "template": { "spec": { "containers": list } } }));
-    insta::assert_snapshot!(refuse(containers(json!([{ "image": "x" }]))), @r#"failed to create typed patch object: .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name""#);
+    insta::assert_snapshot!(refuse(containers(json!([{ "image": "x" }]))), @r#"failed to create typed patch object: .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn't have default value)"#);
     insta::assert_snapshot!(refuse(containers(json!([{ "name": "x" }, { "name": "x" }]))), @r#"failed to create typed patch object: .spec.template.spec.containers: duplicate entries for key [name="x"]"#);
 }
 

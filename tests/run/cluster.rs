@@ -45,10 +45,10 @@ async fn what_somebody_else_created_is_left_alone() {
     let clash = ours.check_clashes(&wanted).await.unwrap_err();
     insta::assert_snapshot!(clash, @r"
     already on the cluster, and not created by this run:
-      ConfigMap foo/settings
-      Namespace foo
+      ConfigMap foo/settings, made by run theirs of labctl just now
+      Namespace foo, made by run theirs of labctl just now
     ");
-    insta::assert_snapshot!(clash.hint().unwrap(), @"labctl only changes what it created itself: delete these objects, or use a cluster without them");
+    insta::assert_snapshot!(clash.hint().unwrap(), @"if run theirs is over, `labctl down --run theirs` removes what it left");
 
     let foo = ObjectRef::of(&namespace("foo"));
     let marks = [("a".to_owned(), Some("b".to_owned()))].into();

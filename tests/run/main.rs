@@ -1,9 +1,15 @@
 //! `labctl run` through the binary: whole labs, bad surroundings, interruptions.
 
+mod cable;
 mod cluster;
+mod consent;
+mod down;
 mod interrupt;
 mod keep;
+mod lost;
+mod other;
 mod reason;
+mod rights;
 mod support;
 mod surroundings;
 mod usage;

@@ -176,7 +176,7 @@ impl Host for Pod {
         self.stop.clone()
     }
 
-    fn redirect(&self, _redirect: Redirect) -> io::Result<()> {
+    fn redirect(&self, _redirect: &Redirect) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -76,7 +76,7 @@ impl Host for TestHost {
         self.shutdown.clone()
     }
 
-    fn redirect(&self, _redirect: Redirect) -> io::Result<()> {
+    fn redirect(&self, _redirect: &Redirect) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -1,5 +1,7 @@
 //! Admission: who may change an object, or refuse it, on its way in.
 
+mod review;
+mod rules;
 mod service_account;
 mod tolerations;
 mod webhook;
@@ -32,7 +34,7 @@ impl Operation {
 }
 
 impl Server {
-    /// Lets everybody with a say change the object or refuse it.
+    /// Lets everybody with a say change the object; whether they like what becomes of it, they are asked later.
     pub(super) async fn admit(
         &self,
         call: &Call,
@@ -44,8 +46,11 @@ impl Server {
         let new_pod = call.resource.table == "pods" && operation == Operation::Create;
         if new_pod {
             self.admit_service_account(call, &mut object)?;
+            tolerations::add_priority(&mut object);
+        }
+        if call.resource.table == "pods" && operation != Operation::Delete {
             tolerations::add(&mut object);
         }
-        self.ask_webhooks(call, operation, object, before, warnings).await
+        self.mutate(call, operation, object, before, warnings).await
     }
 }

@@ -57,11 +57,42 @@ pub fn text(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
     bytes_of("text/plain; charset=utf-8", code, text)
 }
 
+/// An answer without a body.
+pub fn nothing() -> Response<Body> {
+    let mut response = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The answer to a path of a group that nobody knows, which is no refusal of Kubernetes' own.
+pub fn page_not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
 fn bytes_of(media_type: &'static str, code: StatusCode, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = code;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    response
+}
+
+/// An answer of JSON, written as YAML. Any other answer stays as it is.
+pub async fn as_yaml(response: Response<Body>) -> Response<Body> {
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json");
+    if !is_json {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let read = body.collect().await.ok().map(http_body_util::Collected::to_bytes);
+    let value: Option<Value> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let text = value.and_then(|value| serde_yaml::to_string(&value).ok());
+    // Bodies of JSON are made here and in one piece, so they can be read again.
+    let text = text.expect("what was written as JSON can be written as YAML");
+    let mut response = bytes_of("application/yaml", parts.status, text);
+    if let Some(warnings) = parts.headers.get(header::WARNING) {
+        response.headers_mut().insert(header::WARNING, warnings.clone());
+    }
     response
 }
 
@@ -128,6 +159,23 @@ pub fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Status> {
         protobuf::MEDIA_TYPE => protobuf::parse(bytes).map_err(|error| Status::bad_request(error.to_string())),
         _ => Err(Status::unsupported_media_type(SPOKEN)),
     }
+}
+
+/// Reads an object that only one kind of may stand here; `package` is where Kubernetes itself keeps the kind.
+///
+/// # Errors
+/// If it cannot be read, or says that it is something else.
+pub fn parse_kind(headers: &HeaderMap, bytes: &[u8], kind: &str, package: &str) -> Result<Value, Status> {
+    let sent = parse(headers, bytes)?;
+    let given = sent["kind"].as_str().unwrap_or_default();
+    if given.is_empty() || given == kind {
+        return Ok(sent);
+    }
+    let version = sent["apiVersion"].as_str().and_then(|text| text.split('/').next_back()).unwrap_or_default();
+    Err(Status::bad_request(format!(
+        "{given} in version {version:?} cannot be handled as a {kind}: converting ({version}.{given}) to \
+         ({package}.{kind}): unknown conversion"
+    )))
 }
 
 /// Reads YAML, of which JSON is a part.

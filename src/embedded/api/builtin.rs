@@ -1,10 +1,12 @@
 //! The catalogue of built-in kinds.
 
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::{Deployment, ReplicaSet},
     authentication::v1::{SelfSubjectReview, TokenReview},
-    authorization::v1::{SelfSubjectAccessReview, SubjectAccessReview},
+    authorization::v1::{
+        LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+    },
     coordination::v1::Lease,
     core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
     discovery::v1::EndpointSlice,
@@ -15,7 +17,10 @@ use serde_json::Value;
 
 use super::{
     decode::Model,
-    kinds::{crd, deployment, events, namespace, pod, rbac, replica_set, secret, service, service_account, webhook},
+    kinds::{
+        config_map, crd, deployment, endpoints, events, lease, namespace, pod, rbac, replica_set, secret, service,
+        service_account, webhook,
+    },
     names::Names,
     path::Verb,
     resource::{Resource, Rules, Version},
@@ -44,6 +49,8 @@ pub struct Builtin {
     pub create_on_update: bool,
     /// Whether a deletion answers with the object instead of a status.
     pub returns_deleted: bool,
+    /// What of the metadata a write to the status leaves alone.
+    pub kept_by_status: &'static [&'static str],
     /// Fills in what the author left out.
     pub default: fn(&mut Value),
     /// Removes from a new object what its author has no say in, and completes it.
@@ -68,6 +75,10 @@ pub const ALL_VERBS: &[Verb] = &[
     Verb::Watch,
 ];
 
+/// Namespaces are never deleted all at once.
+const NAMESPACE_VERBS: &[Verb] =
+    &[Verb::Create, Verb::Delete, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch];
+
 const BASE: Builtin = Builtin {
     group: "",
     version: "v1",
@@ -83,6 +94,7 @@ const BASE: Builtin = Builtin {
     generations: false,
     create_on_update: false,
     returns_deleted: false,
+    kept_by_status: &[],
     default: |_| {},
     prepare_create: |_| {},
     prepare_update: |_, _| {},
@@ -97,13 +109,25 @@ const RBAC: Builtin =
 const REVIEW: Builtin = Builtin { namespaced: false, verbs: &[Verb::Create], ..BASE };
 
 static BUILTINS: &[Builtin] = &[
-    Builtin { kind: "ConfigMap", plural: "configmaps", short_names: &["cm"], model: Model::of::<ConfigMap>(), ..BASE },
+    Builtin {
+        kind: "ConfigMap",
+        plural: "configmaps",
+        short_names: &["cm"],
+        model: Model::of::<ConfigMap>(),
+        default: config_map::default,
+        validate: config_map::validate,
+        validate_update: config_map::validate_update,
+        ..BASE
+    },
     Builtin {
         kind: "Endpoints",
         plural: "endpoints",
         short_names: &["ep"],
         create_on_update: true,
         model: Model::of::<Endpoints>(),
+        default: endpoints::default,
+        validate: endpoints::validate,
+        validate_update: |new, _| endpoints::validate(new),
         ..BASE
     },
     Builtin {
@@ -120,11 +144,14 @@ static BUILTINS: &[Builtin] = &[
         plural: "namespaces",
         short_names: &["ns"],
         subresources: &["finalize", "status"],
+        verbs: NAMESPACE_VERBS,
         names: Names::Label,
         model: Model::of::<Namespace>(),
         default: namespace::default,
         prepare_create: namespace::prepare_create,
         prepare_update: namespace::prepare_update,
+        validate: namespace::validate,
+        validate_update: |new, _| namespace::validate(new),
         ..CLUSTER
     },
     Builtin {
@@ -143,6 +170,7 @@ static BUILTINS: &[Builtin] = &[
         subresources: &["binding", "eviction", "exec", "log", "status"],
         generations: true,
         returns_deleted: true,
+        kept_by_status: &["ownerReferences"],
         model: Model::of::<Pod>(),
         default: pod::default,
         prepare_create: pod::prepare_create,
@@ -195,7 +223,19 @@ static BUILTINS: &[Builtin] = &[
         categories: &["api-extensions"],
         generations: true,
         model: Model::of::<MutatingWebhookConfiguration>(),
-        default: webhook::default,
+        default: webhook::default_mutating,
+        validate: webhook::validate,
+        validate_update: |new, _| webhook::validate(new),
+        ..CLUSTER
+    },
+    Builtin {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        categories: &["api-extensions"],
+        generations: true,
+        model: Model::of::<ValidatingWebhookConfiguration>(),
+        default: webhook::default_validating,
         validate: webhook::validate,
         validate_update: |new, _| webhook::validate(new),
         ..CLUSTER
@@ -221,6 +261,7 @@ static BUILTINS: &[Builtin] = &[
         plural: "deployments",
         short_names: &["deploy"],
         subresources: &["scale", "status"],
+        kept_by_status: &["labels"],
         model: Model::of::<Deployment>(),
         default: deployment::default,
         prepare_create: deployment::prepare_create,
@@ -258,6 +299,21 @@ static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         group: "authorization.k8s.io",
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        namespaced: true,
+        model: Model::of::<LocalSubjectAccessReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        model: Model::of::<SelfSubjectRulesReview>(),
+        ..REVIEW
+    },
+    Builtin {
+        group: "authorization.k8s.io",
         kind: "SelfSubjectAccessReview",
         plural: "selfsubjectaccessreviews",
         model: Model::of::<SelfSubjectAccessReview>(),
@@ -276,6 +332,9 @@ static BUILTINS: &[Builtin] = &[
         plural: "leases",
         create_on_update: true,
         model: Model::of::<Lease>(),
+        default: lease::default,
+        validate: lease::validate,
+        validate_update: |new, _| lease::validate(new),
         ..BASE
     },
     Builtin {
@@ -323,6 +382,12 @@ static BUILTINS: &[Builtin] = &[
         ..RBAC
     },
 ];
+
+/// Whether a kind is built in.
+pub(super) fn is_known(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    BUILTINS.iter().any(|known| known.group == group && known.version == version && known.kind == kind)
+}
 
 /// All built-in kinds as resources.
 pub fn resources() -> impl Iterator<Item = Resource> {

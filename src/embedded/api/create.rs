@@ -10,10 +10,14 @@ use super::{
     call::Call,
     managed,
     metadata::{self, text},
+    path::Verb,
     resource::Rules,
     status::Status,
 };
-use crate::embedded::store::{Key, WriteError};
+use crate::embedded::{
+    objects::field_error::FieldError,
+    store::{Key, WriteError},
+};
 
 impl Server {
     /// Makes the object in the body.
@@ -35,21 +39,26 @@ impl Server {
         let dry_run = call.is_dry_run()?;
         let mut object = call.canonical(sent, warnings)?;
         call.settle_namespace(&mut object)?;
-        if !text(&object, "resourceVersion").is_empty() {
+        // A revision that is no number counts as none.
+        if text(&object, "resourceVersion").parse::<u64>().is_ok_and(|revision| revision > 0) {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message));
         }
         self.check_namespace(call, text(&object, "name"))?;
         self.check_definition(call)?;
+        call.strip(&mut object);
+        // What admission and the server add belongs to nobody, and the status is not the author's.
+        if call.resource.has(&call.target.version, "status") {
+            object.as_object_mut().map(|fields| fields.remove("status"));
+        }
+        writer.record(call, &mut object, None);
+        object = self.admit(call, Operation::Create, object, None, warnings).await?;
         call.begin(&mut object);
         if let Rules::Builtin(builtin) = &call.resource.rules {
             (builtin.prepare_create)(&mut object);
-        } else if call.resource.has(&call.target.version, "status") {
-            object.as_object_mut().map(|fields| fields.remove("status"));
         }
         // Labels and the like may depend on a name that has only now been made up.
         call.fill_defaults(&mut object);
-        object = self.admit(call, Operation::Create, object, None, warnings).await?;
 
         let mut errors = call.check_new_metadata(&object);
         errors.extend(call.resource.validate(&call.target.version, &object, None));
@@ -57,12 +66,16 @@ impl Server {
         if !errors.is_empty() {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, &name, &errors));
         }
+        self.judge(call, Operation::Create, &object, None, warnings).await?;
         let key = Key::new(text(&object, "namespace"), &name);
-        if self.store().get(&call.resource.table, &key).is_some() {
-            return Err(Status::already_exists(call.resource.name(), &name));
+        if let Some(there) = self.store().get(&call.resource.table, &key) {
+            let mut status = Status::already_exists(call.resource.name(), &name);
+            if metadata::is_terminating(&there) {
+                status.message = format!("object is being deleted: {}", status.message);
+            }
+            return Err(status);
         }
         self.check_escalation(call, &object, None)?;
-        writer.record(call, &mut object, None);
         let lease = self.allocate(call, &mut object, None)?;
         if dry_run {
             return Ok(object);
@@ -83,7 +96,8 @@ impl Server {
         let definition = self.store().get(super::effects::DEFINITIONS, &Key::new("", &custom.definition));
         if definition.is_some_and(|definition| metadata::is_terminating(&definition)) {
             let message = "create not allowed while custom resource definition is terminating";
-            return Err(Status::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+            let status = Status::verb_not_supported(call.resource.name(), call.verb.as_str());
+            return Err(Status { message: message.to_owned(), ..status });
         }
         Ok(())
     }
@@ -104,17 +118,26 @@ impl Server {
 impl Call {
     /// Whether the write is only tried.
     pub(super) fn is_dry_run(&self) -> Result<bool, Status> {
-        let mut asked = self.query.values("dryRun").filter(|value| !value.is_empty()).peekable();
-        let any = asked.peek().is_some();
-        match asked.find(|&value| value != "All") {
-            Some(other) => Err(Status::invalid(
-                "meta.k8s.io",
-                "CreateOptions",
-                "",
-                &[crate::embedded::objects::field_error::FieldError::not_supported("dryRun", other, ["All"])],
-            )),
-            None => Ok(any),
+        let asked = self.dry_run();
+        if asked.iter().all(|value| value == "All") {
+            return Ok(!asked.is_empty());
         }
+        let error = FieldError::not_supported("dryRun", asked, ["All"]);
+        Err(Status::invalid("meta.k8s.io", self.options(), "", &[error]))
+    }
+
+    /// The kind of the query's options.
+    pub(super) fn options(&self) -> &'static str {
+        match self.verb {
+            Verb::Create => "CreateOptions",
+            Verb::Patch => "PatchOptions",
+            _ => "UpdateOptions",
+        }
+    }
+
+    /// What the query says of trying only.
+    pub(super) fn dry_run(&self) -> Vec<String> {
+        self.query.values("dryRun").map(str::to_owned).collect()
     }
 
     /// What the caller should know about the version it uses.
@@ -126,7 +149,8 @@ impl Call {
     /// Answers with an object and with warnings.
     pub(super) fn answer_with(&self, code: StatusCode, object: &Value, warnings: &[String]) -> Response<Body> {
         let mut response = self.answer(code, object);
-        for warning in warnings {
+        // Nobody is told the same twice.
+        for (_, warning) in warnings.iter().enumerate().filter(|(index, one)| !warnings[..*index].contains(one)) {
             body::warn(response.headers_mut(), warning);
         }
         response

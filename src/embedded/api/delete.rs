@@ -50,23 +50,41 @@ struct Preconditions {
 
 impl DeleteOptions {
     fn of(call: &Call) -> Result<Self, Status> {
-        let mut options = if call.body.is_empty() {
-            Self::default()
-        } else {
-            serde_json::from_value(body::parse(&call.headers, &call.body)?)
-                .map_err(|error| Status::bad_request(error.to_string()))?
-        };
+        let mut options = if call.body.is_empty() { Self::default() } else { Self::read(call)? };
         if options.grace_period_seconds.is_none() {
             options.grace_period_seconds = call.query.number("gracePeriodSeconds")?;
         }
         if options.propagation_policy.is_none() {
             options.propagation_policy = call.query.value("propagationPolicy").map(str::to_owned);
         }
+        if options.dry_run.is_empty() {
+            options.dry_run = call.dry_run();
+        }
         if options.orphan_dependents.is_none() && call.query.value("orphanDependents").is_some() {
             options.orphan_dependents = Some(call.query.flag("orphanDependents"));
         }
         options.check()?;
         Ok(options)
+    }
+
+    /// Reads the body. A body that makes no sense is answered with 500, as Kubernetes does.
+    fn read(call: &Call) -> Result<Self, Status> {
+        let failed = |message: String| Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message);
+        let sent = body::parse(&call.headers, &call.body).map_err(|status| match status.code {
+            StatusCode::BAD_REQUEST => {
+                failed(format!("couldn't get version/kind; json parse error: {}", status.message))
+            }
+            _ => status,
+        })?;
+        let kind = sent["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or("DeleteOptions");
+        if kind != "DeleteOptions" {
+            let version = sent["apiVersion"].as_str().unwrap_or_default();
+            return Err(failed(format!(
+                "no kind {kind:?} is registered for version {version:?} in scheme \
+                 \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\""
+            )));
+        }
+        serde_json::from_value(sent).map_err(|error| failed(error.to_string()))
     }
 
     fn check(&self) -> Result<(), Status> {
@@ -80,8 +98,8 @@ impl DeleteOptions {
                 errors.push(FieldError::not_supported("propagationPolicy", policy.as_str(), known));
             }
         }
-        if let Some(other) = self.dry_run.iter().find(|&value| value != "All") {
-            errors.push(FieldError::not_supported("dryRun", other.as_str(), ["All"]));
+        if self.dry_run.iter().any(|value| value != "All") {
+            errors.push(FieldError::not_supported("dryRun", self.dry_run.as_slice(), ["All"]));
         }
         if errors.is_empty() { Ok(()) } else { Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors)) }
     }
@@ -132,14 +150,10 @@ impl Server {
         }
         let stored = self.store().get(&call.resource.table, &call.key()).ok_or_else(|| call.not_found())?;
         let mut warnings = call.deprecations();
-        self.ask_webhooks(call, Operation::Delete, Value::Null, Some(&stored), &mut warnings).await?;
+        self.admit_deletion(call, &stored, &mut warnings).await?;
         let deleted = self.delete_object(call, &call.key(), &options)?;
-        let foreground = options.propagation_policy.as_deref() == Some("Foreground");
-        let code = if !deleted.gone && (foreground || options.orphan_dependents == Some(false)) {
-            StatusCode::ACCEPTED
-        } else {
-            StatusCode::OK
-        };
+        let waits = !deleted.gone && options.orphan_dependents == Some(false);
+        let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
         let shows = matches!(&call.resource.rules, Rules::Builtin(builtin) if builtin.returns_deleted);
         if !deleted.gone || shows {
             return Ok(call.answer_with(code, &deleted.object, &warnings));
@@ -157,7 +171,7 @@ impl Server {
         Ok(body::json(code, &status))
     }
 
-    /// Deletes all objects that match.
+    /// Deletes all objects that match; answers with what they were.
     pub(super) async fn delete_collection(&self, call: &Call) -> Result<Response<Body>, Status> {
         let options = DeleteOptions::of(call)?;
         let selection = Selection::of(call)?;
@@ -165,25 +179,30 @@ impl Server {
         let mut deleted = Vec::new();
         for object in objects.iter().filter(|object| selection.matches(object)) {
             let key = Key::new(text(object, "namespace"), text(object, "name"));
-            self.ask_webhooks(call, Operation::Delete, Value::Null, Some(object), &mut Vec::new()).await?;
+            self.admit_deletion(call, object, &mut Vec::new()).await?;
+            deleted.push(object);
             match self.delete_object(call, &key, &options) {
-                Ok(one) => deleted.push(one.object),
                 // Somebody else was faster, which is as good.
                 Err(status) if status.code == StatusCode::NOT_FOUND => {}
-                Err(status) => return Err(status),
+                other => drop(other?),
             }
         }
         let metadata = Map::from_iter([("resourceVersion".to_owned(), revision.to_string().into())]);
-        answer_list(call, metadata, deleted.iter().map(Arc::as_ref))
+        answer_list(call, metadata, deleted.into_iter().map(Arc::as_ref))
     }
 
     /// Deletes the pod in the path on somebody's polite request (there are no disruption budgets to ask).
     pub(super) fn evict_pod(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let mut eviction = body::parse(&call.headers, &call.body)?;
-        let options = match eviction["deleteOptions"].take() {
+        let mut eviction = body::parse_kind(&call.headers, &call.body, "Eviction", "policy")?;
+        if text(&eviction, "name") != call.name() {
+            return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+        }
+        let mut options = match eviction["deleteOptions"].take() {
             Value::Null => DeleteOptions::default(),
             options => serde_json::from_value(options).map_err(|error| Status::bad_request(error.to_string()))?,
         };
+        options.dry_run.extend(call.dry_run());
+        options.check()?;
         self.delete_object(call, &call.key(), &options)?;
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
@@ -201,21 +220,32 @@ impl Server {
         }
     }
 
+    /// Lets the webhooks refuse a deletion.
+    async fn admit_deletion(&self, call: &Call, object: &Value, warnings: &mut Vec<String>) -> Result<(), Status> {
+        self.mutate(call, Operation::Delete, Value::Null, Some(object), warnings).await?;
+        self.judge(call, Operation::Delete, &Value::Null, Some(object), warnings).await
+    }
+
     fn delete_object(&self, call: &Call, key: &Key, options: &DeleteOptions) -> Result<Deleted, Status> {
-        let dry_run = call.is_dry_run()? || !options.dry_run.is_empty();
+        let dry_run = !options.dry_run.is_empty();
         let not_found = || Status::not_found(call.resource.name(), &key.name);
         loop {
             let stored = self.store().get(&call.resource.table, key).ok_or_else(not_found)?;
             options.check_preconditions(call, &stored)?;
             let next = marked(&stored, &call.resource.kind, options);
             let gone = !metadata::has_finalizers(&next) && grace(&next) == 0;
+            let graceful = call.resource.kind == "Pod";
             if dry_run || (!gone && next == *stored) {
-                return Ok(Deleted { object: Arc::new(next), gone });
+                return Ok(Deleted {
+                    object: Arc::new(if gone && !graceful { stored.as_ref().clone() } else { next }),
+                    gone,
+                });
             }
             let seen = revision_of(&stored);
             let written = if gone {
-                // Watchers see the object as it was; marks of a deletion that is over at once are of no use to them.
-                let last = if metadata::is_terminating(&stored) { next } else { stored.as_ref().clone() };
+                // Marks of a deletion that is over at once are shown only for kinds that may take their time.
+                let shown = graceful || metadata::is_terminating(&stored);
+                let last = if shown { next } else { stored.as_ref().clone() };
                 self.remove(call, key, &last, seen)
             } else {
                 self.store().update(&call.resource.table, key.clone(), seen, next).inspect(|object| {
@@ -239,16 +269,24 @@ fn marked(object: &Value, kind: &str, options: &DeleteOptions) -> Value {
     }
     let wanted = if kind == "Pod" { pod_grace(object, options.grace_period_seconds) } else { 0 };
     if metadata::is_terminating(object) {
-        // A deletion can be hurried up, never slowed down.
-        if wanted >= grace(object) {
+        // A deletion can be hurried up in so many words, never slowed down.
+        if options.grace_period_seconds.is_none() || wanted >= grace(object) {
             return next;
         }
     } else {
-        if let Some(generation) = next["metadata"]["generation"].as_i64() {
+        let counts = kind != "CustomResourceDefinition";
+        if let Some(generation) = next["metadata"]["generation"].as_i64().filter(|_| counts) {
             next["metadata"]["generation"] = (generation + 1).into();
         }
+        if kind == "CustomResourceDefinition" {
+            super::effects::mark_definition(&mut next);
+            return next;
+        }
         if kind == "Namespace" {
+            // A namespace has no grace, only work to be done.
             next["status"]["phase"] = "Terminating".into();
+            next["metadata"]["deletionTimestamp"] = metadata::now().into();
+            return next;
         }
     }
     let at = Timestamp::now() + SignedDuration::from_secs(wanted);

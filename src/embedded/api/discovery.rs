@@ -49,20 +49,23 @@ impl Server {
             }
             ["apis", name] => {
                 let groups = groups(&resources);
-                let (name, versions) = groups.get_key_value(*name).ok_or_else(Status::no_such_resource)?;
+                let Some((name, versions)) = groups.get_key_value(*name) else { return Ok(body::page_not_found()) };
                 let mut group = group(name, versions);
                 group["kind"] = "APIGroup".into();
                 group["apiVersion"] = "v1".into();
                 group
             }
+            ["apis", name, _] if !groups(&resources).contains_key(name) => return Ok(body::page_not_found()),
             ["apis", name, version] => resource_list(&resources, name, version)?,
             ["openapi", "v2"] => return Err(Status::no_openapi_v2()),
             ["openapi", "v3"] => openapi::index(&group_versions(&resources)),
             ["openapi", "v3", "api", version] => openapi_document(&resources, "", version)?,
             ["openapi", "v3", "apis", name, version] => openapi_document(&resources, name, version)?,
             ["version"] => version(),
-            ["healthz" | "livez" | "readyz", ..] => return Ok(body::text(StatusCode::OK, "ok")),
-            _ => return Err(Status::no_such_resource()),
+            ["healthz" | "livez" | "readyz"] | ["healthz" | "livez" | "readyz", "etcd" | "log" | "ping"] => {
+                return Ok(body::text(StatusCode::OK, "ok"));
+            }
+            _ => return Ok(body::json(StatusCode::NOT_FOUND, &json!({"paths": paths(&resources)}))),
         };
         if matches!(*method, Method::GET | Method::HEAD) {
             Ok(body::json(StatusCode::OK, &answer))
@@ -153,7 +156,12 @@ fn resource_list(resources: &Resources, group: &str, version: &str) -> Result<Va
         return Err(Status::no_such_resource());
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Ok(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list}))
+    let mut document = json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": list});
+    // The document of the core group has never said which version it is in itself.
+    if !group.is_empty() {
+        document["apiVersion"] = "v1".into();
+    }
+    Ok(document)
 }
 
 fn described(resource: &Resource) -> Value {

@@ -54,12 +54,6 @@ impl Server {
                 definition["status"]["acceptedNames"] = definition["spec"]["names"].clone();
             }
             set_conditions(&mut definition["status"], &conditions);
-            let finalizers = &mut definition["metadata"]["finalizers"];
-            if !finalizers.as_array().is_some_and(|list| list.iter().any(|name| name == kinds::crd::FINALIZER)) {
-                let mut list = finalizers.as_array().cloned().unwrap_or_default();
-                list.push(kinds::crd::FINALIZER.into());
-                *finalizers = list.into();
-            }
         });
     }
 
@@ -96,8 +90,13 @@ impl Server {
     fn end_definition(&self, name: &str) {
         let key = Key::new("", name);
         let Some(stored) = self.store().get(DEFINITIONS, &key) else { return };
-        if !metadata::is_terminating(&stored) || self.store().count(name) > 0 {
+        if !metadata::is_terminating(&stored) {
             return;
+        }
+        if self.store().count(name) > 0 {
+            let message = "CustomResource deletion is in progress";
+            let waiting = [condition("Terminating", "True", "InstanceDeletionInProgress", message)];
+            return self.change_definition(name, |definition| set_conditions(&mut definition["status"], &waiting));
         }
         let mut last = stored.as_ref().clone();
         if let Some(list) = last["metadata"]["finalizers"].as_array_mut() {
@@ -133,6 +132,18 @@ impl Server {
             }
         }
     }
+}
+
+/// Marks a definition that is to be deleted; the finalizer keeps it until its objects are gone.
+pub(super) fn mark_definition(definition: &mut Value) {
+    definition["metadata"]["deletionTimestamp"] = metadata::now().into();
+    let mut finalizers = definition["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    if !finalizers.iter().any(|name| name == kinds::crd::FINALIZER) {
+        finalizers.push(kinds::crd::FINALIZER.into());
+    }
+    definition["metadata"]["finalizers"] = finalizers.into();
+    let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+    set_conditions(&mut definition["status"], &[condition("Terminating", "True", "InstanceDeletionPending", message)]);
 }
 
 /// Why a definition's names cannot be had.

@@ -3,9 +3,7 @@
 //! Who writes a role must hold every right in it, or the verb `escalate` on roles. Who binds a role must hold every
 //! right of the role, or the verb `bind` on it.
 
-use std::fmt::Write as _;
-
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Server,
@@ -58,43 +56,84 @@ impl Server {
     }
 
     fn check_rules(&self, call: &Call, namespace: &str, name: &str, rules: &Value) -> Result<(), Status> {
-        let mut lacking = String::new();
-        for rule in rules.as_array().into_iter().flatten().filter(|rule| !self.holds(&call.user, namespace, rule)) {
-            _ = write!(lacking, "\n{{{}}}", compact(rule));
-        }
+        let rights = rules.as_array().into_iter().flatten().flat_map(rights);
+        let lacking = compacted(rights.filter(|right| !self.holds(&call.user, namespace, right)));
         if lacking.is_empty() {
             return Ok(());
         }
+        let mut shown: Vec<String> = lacking.iter().map(|right| format!("\n{{{}}}", compact(right))).collect();
+        shown.sort();
         let why = format!(
-            "user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held:{lacking}",
-            call.user.name, call.user.groups
+            "user {:?} (groups={}) is attempting to grant RBAC permissions not currently held:{}",
+            call.user.name,
+            go_list(call.user.groups.iter().map(String::as_str)),
+            shown.concat()
         );
         Err(Status::forbidden(call.resource.name(), name, &why))
     }
 
-    /// Whether a user holds every right of a rule.
-    fn holds(&self, user: &User, namespace: &str, rule: &Value) -> bool {
-        let paths = || texts(&rule["nonResourceURLs"]);
-        texts(&rule["verbs"]).all(|verb| {
-            paths().all(|path| self.decide(user, Action::Path { verb, path }).is_some())
-                && self.holds_resources(user, namespace, rule, verb)
-        })
-    }
-
-    fn holds_resources(&self, user: &User, namespace: &str, rule: &Value, verb: &str) -> bool {
-        let names: Vec<&str> = texts(&rule["resourceNames"]).collect();
+    /// Whether a user holds a single right.
+    fn holds(&self, user: &User, namespace: &str, right: &Value) -> bool {
+        let first = |field: &str| texts(&right[field]).next();
+        let verb = first("verbs").unwrap_or_default();
+        if let Some(path) = first("nonResourceURLs") {
+            return self.decide(user, Action::Path { verb, path }).is_some();
+        }
+        let (group, whole) = (first("apiGroups").unwrap_or_default(), first("resources").unwrap_or_default());
+        let (resource, subresource) = whole.split_once('/').unwrap_or((whole, ""));
         // Without names a rule is about all of them, which an action without a name stands for.
-        let names = if names.is_empty() { vec![""] } else { names };
-        texts(&rule["apiGroups"]).all(|group| {
-            texts(&rule["resources"]).all(|whole| {
-                let (resource, subresource) = whole.split_once('/').unwrap_or((whole, ""));
-                names.iter().all(|&name| {
-                    let action = Action::Resource { verb, group, resource, subresource, namespace, name };
-                    self.decide(user, action).is_some()
-                })
-            })
-        })
+        let name = first("resourceNames").unwrap_or_default();
+        let action = Action::Resource { verb, group, resource, subresource, namespace, name };
+        self.decide(user, action).is_some()
     }
+}
+
+/// The single rights that a rule consists of.
+fn rights(rule: &Value) -> Vec<Value> {
+    let mut rights = Vec::new();
+    for verb in texts(&rule["verbs"]) {
+        rights.extend(texts(&rule["nonResourceURLs"]).map(|path| json!({"nonResourceURLs": [path], "verbs": [verb]})));
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                let right = json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]});
+                let named: Vec<Value> = texts(&rule["resourceNames"])
+                    .map(|name| {
+                        let mut right = right.clone();
+                        right["resourceNames"] = json!([name]);
+                        right
+                    })
+                    .collect();
+                if named.is_empty() { rights.push(right) } else { rights.extend(named) }
+            }
+        }
+    }
+    rights
+}
+
+/// Rights to the same thing as one rule, unless they are to objects by name.
+fn compacted(rights: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut rules: Vec<Value> = Vec::new();
+    for right in rights {
+        let same = |rule: &&mut Value| {
+            right["resources"].is_array()
+                && right["resourceNames"].is_null()
+                && ["apiGroups", "resources", "resourceNames"].iter().all(|&field| rule[field] == right[field])
+        };
+        match (rules.iter_mut().find(same), &right["verbs"]) {
+            (Some(rule), Value::Array(more)) => {
+                let verbs = rule["verbs"].as_array().into_iter().flatten().chain(more).cloned().collect();
+                rule["verbs"] = Value::Array(verbs);
+            }
+            _ => rules.push(right),
+        }
+    }
+    rules
+}
+
+/// A list of texts as Go prints it.
+fn go_list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let texts: Vec<String> = texts.map(|text| format!("{text:?}")).collect();
+    format!("[{}]", texts.join(" "))
 }
 
 /// A rule as Kubernetes' messages show it.
@@ -107,8 +146,7 @@ fn compact(rule: &Value) -> String {
         ("Verbs", "verbs"),
     ];
     let shown = fields.iter().filter_map(|(shown, field)| {
-        let values: Vec<&str> = texts(&rule[*field]).collect();
-        (!values.is_empty()).then(|| format!("{shown}:{values:?}"))
+        texts(&rule[*field]).next().is_some().then(|| format!("{shown}:{}", go_list(texts(&rule[*field]))))
     });
     shown.collect::<Vec<_>>().join(", ")
 }

@@ -73,17 +73,17 @@ impl Server {
             stdout: call.query.flag("stdout"),
             stderr: call.query.flag("stderr") && !call.query.flag("tty"),
         };
-        if command.line.is_empty() {
-            return Err(Status::bad_request("you must specify at least one command for the container"));
-        }
-        if !(command.stdin || command.stdout || command.stderr) {
-            return Err(Status::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
-        }
         if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
             return Err(Status::bad_request(format!("pod {} does not have a host assigned", call.name())));
         }
         self.kubelet()?;
         let (response, upgrade) = accept(&call.headers, call.upgrade.clone())?;
+        if !(command.stdin || command.stdout || command.stderr) {
+            return Err(Status::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
+        }
+        if command.line.is_empty() {
+            return Err(Status::bad_request("you must specify at least one command for the container"));
+        }
         let server = self.clone();
         tokio::spawn(async move {
             let stopped = server.stopped();

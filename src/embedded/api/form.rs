@@ -8,6 +8,8 @@ use super::{path::Query, status::Status};
 /// The group and version of the forms that are not the object's own.
 pub(super) const META: &str = "meta.k8s.io/v1";
 
+const YAML: &str = "application/yaml";
+
 /// A form of objects.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Form {
@@ -28,15 +30,17 @@ impl Form {
         let Some(accepted) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
             return Ok(Self::Object);
         };
-        accepted.split(',').find_map(Self::of_item).ok_or_else(Status::not_acceptable)
+        accepted.split(',').find_map(Self::of_item).ok_or_else(|| {
+            let spoken = accepted.split(',').any(|item| is_spoken(media_type(item)));
+            if spoken { Status::no_such_form() } else { Status::not_acceptable() }
+        })
     }
 
     fn of_item(item: &str) -> Option<Self> {
-        let mut parts = item.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        if !matches!(media_type, "application/json" | "application/*" | "*/*" | "") {
+        if !is_spoken(media_type(item)) {
             return None;
         }
+        let parts = item.split(';').skip(1).map(str::trim);
         let (mut wanted, mut version, mut group) = (None, None, None);
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             match key {
@@ -54,6 +58,20 @@ impl Form {
         };
         (group == Some("meta.k8s.io") && version == Some("v1")).then_some(form)
     }
+}
+
+fn media_type(item: &str) -> &str {
+    item.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_spoken(media_type: &str) -> bool {
+    matches!(media_type, "application/json" | YAML | "application/*" | "*/*" | "")
+}
+
+/// Whether the caller would rather read YAML than JSON.
+pub(super) fn wants_yaml(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').find(|item| is_spoken(media_type(item))).is_some_and(|item| media_type(item) == YAML)
 }
 
 /// What a table's rows carry beside their cells.
@@ -77,7 +95,11 @@ impl Include {
             None | Some("Metadata") => Ok(Self::Metadata),
             Some("None") => Ok(Self::None),
             Some("Object") => Ok(Self::Object),
-            Some(other) => Err(Status::bad_request(format!("unrecognized includeObject value: {other:?}"))),
+            Some(other) => {
+                let rule = "must be 'Metadata', 'Object', 'None', or empty";
+                let why = format!("includeObject: Invalid value: {other:?}: {rule}");
+                Err(Status::bad_request(format!("Unable to convert to Table as requested: {why}")))
+            }
         }
     }
 }

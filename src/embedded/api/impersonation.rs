@@ -20,12 +20,19 @@ impl Server {
     /// # Errors
     /// If the sender may not act as that user, or names parts of a user without a user.
     pub(super) fn acting(&self, sender: User, headers: &HeaderMap) -> Result<User, Status> {
-        if !headers.keys().any(|name| name.as_str().starts_with("impersonate-")) {
+        let is_asked = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            name.as_str().starts_with("impersonate-") && !value.is_empty()
+        };
+        if !headers.iter().any(is_asked) {
             return Ok(sender);
         }
         let values = |name: &str| {
             let values = headers.get_all(name).into_iter();
-            values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect::<Vec<_>>()
+            values
+                .filter_map(|value| value.to_str().ok())
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let Some(name) = values(USER).into_iter().next() else {
             return Err(Status::internal("requested impersonation of parts of a user without impersonating a user"));

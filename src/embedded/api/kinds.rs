@@ -1,8 +1,11 @@
 //! The rules of built-in kinds, one file per kind: defaults, what an author has no say in, validation.
 
+pub mod config_map;
 pub mod crd;
 pub mod deployment;
+pub mod endpoints;
 pub mod events;
+pub mod lease;
 pub mod namespace;
 pub mod pod;
 mod pod_spec;
@@ -14,9 +17,9 @@ pub mod service;
 pub mod service_account;
 pub mod webhook;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
-use crate::embedded::objects::field_error::FieldError;
+use crate::embedded::objects::{field_error::FieldError, names, selector::LabelSelector};
 
 /// The field has to be there.
 fn required(field: impl Into<String>, detail: &str) -> FieldError {
@@ -41,6 +44,29 @@ fn forbidden(field: impl Into<String>, detail: &str) -> FieldError {
 /// The value is there already and has to be unique.
 fn duplicate(field: impl Into<String>, value: &Value) -> FieldError {
     FieldError::duplicate(field, value.clone())
+}
+
+/// What is said about an address that is none.
+const NO_ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+
+/// Complains about a number outside its range.
+fn in_range(
+    value: &Value,
+    range: std::ops::RangeInclusive<i64>,
+    field: impl Into<String>,
+    causes: &mut Vec<FieldError>,
+) {
+    if value.as_i64().is_some_and(|number| !range.contains(&number)) {
+        let detail = format!("must be between {} and {}, inclusive", range.start(), range.end());
+        causes.push(invalid(field, value, &detail));
+    }
+}
+
+/// Complains about a negative number.
+fn not_negative(value: &Value, field: &str, causes: &mut Vec<FieldError>) {
+    if value.as_i64().is_some_and(|number| number < 0) {
+        causes.push(invalid(field, value, "must be greater than or equal to 0"));
+    }
 }
 
 /// Sets a field that is not there.
@@ -78,7 +104,7 @@ fn remove(object: &mut Value, key: &str) {
 }
 
 /// Puts back a field as it was.
-fn keep(object: &mut Value, before: &Value, key: &str) {
+pub(super) fn keep(object: &mut Value, before: &Value, key: &str) {
     match before.get(key) {
         Some(value) => object[key] = value.clone(),
         None => remove(object, key),
@@ -92,25 +118,22 @@ fn immutable(new: &Value, before: &Value, field: &str, causes: &mut Vec<FieldErr
     }
 }
 
-/// Whether labels contain all of a selector's `matchLabels` (its expressions are not looked at).
-fn match_labels_within(selector: &Value, labels: &Value) -> bool {
-    let empty = Map::new();
-    let wanted = selector["matchLabels"].as_object().unwrap_or(&empty);
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
 /// The rules of a workload's `spec.selector` and pod template.
 fn validate_selector_and_template(object: &Value) -> Vec<FieldError> {
-    let mut causes = Vec::new();
     let (selector, template) = (&object["spec"]["selector"], &object["spec"]["template"]);
-    let empty = |key: &str| selector[key].as_object().is_none_or(Map::is_empty);
-    if selector.is_null() {
-        causes.push(required("spec.selector", ""));
-    } else if empty("matchLabels") && items(&selector["matchExpressions"]).is_empty() {
-        causes.push(invalid("spec.selector", selector, "empty selector is invalid for deployment"));
+    let mut causes = check_selector(selector);
+    let parsed = LabelSelector::from_object(selector).ok().filter(|_| causes.is_empty());
+    let Some(parsed) = parsed else {
+        causes.push(invalid("spec.selector", selector, "invalid label selector"));
+        return causes;
+    };
+    if parsed.is_empty() {
+        let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+        let detail = format!("empty selector is invalid for {kind}");
+        causes.push(invalid("spec.selector", selector, &detail));
     }
     let labels = &template["metadata"]["labels"];
-    if !selector.is_null() && !match_labels_within(selector, labels) {
+    if !parsed.matches(Some(labels)) {
         let detail = "`selector` does not match template `labels`";
         causes.push(invalid("spec.template.metadata.labels", labels, detail));
     }
@@ -118,6 +141,30 @@ fn validate_selector_and_template(object: &Value) -> Vec<FieldError> {
     let policy = &template["spec"]["restartPolicy"];
     if !policy.is_null() && policy != "Always" {
         causes.push(unsupported("spec.template.spec.restartPolicy", policy, &["Always"]));
+    }
+    causes
+}
+
+/// Complains about the parts of a label selector.
+fn check_selector(selector: &Value) -> Vec<FieldError> {
+    let mut causes = check_labels(&selector["matchLabels"], "spec.selector.matchLabels");
+    for (index, expression) in items(&selector["matchExpressions"]).iter().enumerate() {
+        let alone = json!({"matchExpressions": [expression]});
+        if let Err(error) = LabelSelector::from_object(&alone) {
+            let rest = error.field.rsplit(']').next().unwrap_or_default().to_owned();
+            causes.push(FieldError { field: format!("spec.selector.matchExpressions[{index}]{rest}"), ..error });
+        }
+    }
+    causes
+}
+
+/// Complains about keys and values that are no labels.
+fn check_labels(labels: &Value, field: &str) -> Vec<FieldError> {
+    let mut causes = Vec::new();
+    for (key, value) in labels.as_object().into_iter().flatten() {
+        causes.extend(names::qualified_name(key).map(|why| invalid(field, &Value::from(key.as_str()), &why)));
+        let text = value.as_str().unwrap_or_default();
+        causes.extend(names::label_value(text).map(|why| invalid(field, value, &why)));
     }
     causes
 }

@@ -4,9 +4,12 @@ use http::{StatusCode, header};
 use serde_json::Value;
 
 use super::{call::Call, metadata, status::Status};
-use crate::embedded::objects::{
-    apply::{self, ApplyError},
-    field_error::{FieldError, Kind},
+use crate::embedded::{
+    auth::User,
+    objects::{
+        apply::{self, ApplyError},
+        field_error::{FieldError, Kind},
+    },
 };
 
 /// The longest name of a field manager.
@@ -58,7 +61,7 @@ impl Writer {
         if given.is_some_and(|manager| manager.len() > LONGEST) {
             let detail = format!("may not be more than {LONGEST} bytes");
             let error = FieldError::new(Kind::TooLong, "fieldManager", Value::Null, detail);
-            return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", &[error]));
+            return Err(Status::invalid("meta.k8s.io", call.options(), "", &[error]));
         }
         let agent = || {
             let agent = call.headers.get(header::USER_AGENT)?.to_str().ok()?;
@@ -66,12 +69,17 @@ impl Writer {
             Some(program.chars().take(LONGEST).collect()).filter(|program: &String| !program.is_empty())
         };
         Ok(Self {
-            manager: given.map(str::to_owned).or_else(agent).unwrap_or_else(|| "unknown".to_owned()),
+            manager: given.map(str::to_owned).or_else(agent).unwrap_or_else(|| own_program(&call.user)),
             subresource: call.target.subresource.clone().unwrap_or_default(),
             api_version: call.api_version(),
             time: metadata::now(),
             manner,
         })
+    }
+
+    /// Whether somebody patches.
+    pub fn is_patch(&self) -> bool {
+        self.manner == Manner::Patch
     }
 
     /// Whether a race that is lost is an error.
@@ -105,9 +113,20 @@ impl Writer {
                     let causes: Vec<Value> = conflicts.iter().map(apply::Conflict::cause).collect();
                     Status::apply_conflict(message, &causes)
                 }
-                ApplyError::List(_) => Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message),
+                ApplyError::List(_) | ApplyError::Unknown(_) => {
+                    Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+                }
                 ApplyError::ManagedFields => Status::bad_request(message),
             }
         })
+    }
+}
+
+/// The program that a system user without a user agent is: controllers and the node call in process.
+fn own_program(user: &User) -> String {
+    match user.name.strip_prefix("system:") {
+        Some(node) if node.starts_with("node:") => "kubelet".to_owned(),
+        Some(program) if !program.contains(':') => program.to_owned(),
+        _ => "unknown".to_owned(),
     }
 }

@@ -54,6 +54,16 @@ impl Call {
         Ok(())
     }
 
+    /// Removes from a new object's metadata what its author has no say in.
+    pub(super) fn strip(&self, object: &mut Value) {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            for field in ["creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "uid"] {
+                metadata.remove(field);
+            }
+            drop_empty(metadata);
+        }
+    }
+
     /// Starts the life of a new object.
     pub(super) fn begin(&self, object: &mut Value) {
         let generate = text(object, "generateName").to_owned();
@@ -61,7 +71,7 @@ impl Call {
             object["metadata"]["name"] = names::generate(&generate).into();
         }
         if let Some(metadata) = object["metadata"].as_object_mut() {
-            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+            for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
                 metadata.remove(field);
             }
             drop_empty(metadata);
@@ -108,12 +118,32 @@ impl Call {
             Rules::Builtin(builtin) => builtin.names,
             Rules::Custom(_) => names::Names::Subdomain,
         };
+        let generate = text(object, "generateName");
+        if !generate.is_empty()
+            && let Some(problem) = rule.check_prefix(generate)
+        {
+            errors.insert(0, FieldError::invalid("metadata.generateName", generate, problem));
+        }
         if name.is_empty() {
             errors.push(FieldError::required("metadata.name", "name or generateName is required"));
         } else if let Some(problem) = rule.check(name) {
             errors.push(FieldError::invalid("metadata.name", name, problem));
         }
         errors
+    }
+
+    /// Complains about what a change cannot touch, and says so where Kubernetes does.
+    pub(super) fn check_fixed_metadata(&self, object: &Value, before: &Value) -> Vec<FieldError> {
+        let (new, old) = (&object["metadata"], &before["metadata"]);
+        let fields = ["deletionTimestamp", "deletionGracePeriodSeconds"];
+        let changed = fields.into_iter().filter(|&field| !new[field].is_null() && new[field] != old[field]);
+        let error = |field: &str| {
+            // Go prints a time in its own way.
+            let shown = new[field].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+            let shown = shown.map(|time| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string());
+            FieldError::immutable(format!("metadata.{field}"), new[field].clone(), shown)
+        };
+        changed.map(error).collect()
     }
 
     /// Complains about a changed object's metadata.
@@ -130,7 +160,9 @@ impl Call {
         let added: Vec<Value> = finalizers(object).into_iter().filter(|name| !known.contains(name)).collect();
         if is_terminating(before) && !added.is_empty() {
             let detail = "no new finalizers can be added if the object is being deleted, found new finalizers []string";
-            errors.push(FieldError::forbidden("metadata.finalizers", format!("{detail}{}", go_list(&added))));
+            let error = FieldError::forbidden("metadata.finalizers", format!("{detail}{}", go_list(&added)));
+            // Said by the checks for all kinds, and again by those for this kind.
+            errors.extend([error.clone(), error]);
         }
         errors
     }
@@ -152,16 +184,61 @@ impl Call {
                 errors.push(FieldError::invalid("metadata.annotations", key.as_str(), problem));
             }
         }
-        for (index, owner) in metadata["ownerReferences"].as_array().into_iter().flatten().enumerate() {
-            for field in ["apiVersion", "kind", "name", "uid"] {
-                if owner[field].as_str().is_none_or(str::is_empty) {
-                    let path = format!("metadata.ownerReferences[{index}].{field}");
-                    errors.push(FieldError::invalid(path, "", format!("{field} must not be empty")));
-                }
-            }
-        }
+        errors.extend(check_owners(&metadata["ownerReferences"]));
+        errors.extend(check_finalizers(&metadata["finalizers"]));
         errors
     }
+}
+
+/// Complains about owners; Kubernetes does not say which of them.
+fn check_owners(owners: &Value) -> Vec<FieldError> {
+    const PATH: &str = "metadata.ownerReferences";
+    let (mut errors, mut controller) = (Vec::new(), None);
+    for owner in owners.as_array().into_iter().flatten() {
+        let field = |name: &str| owner[name].as_str().unwrap_or_default();
+        let api_version = field("apiVersion");
+        if api_version.is_empty() || api_version.split('/').count() > 2 || api_version.ends_with('/') {
+            errors.push(FieldError::invalid(format!("{PATH}.apiVersion"), api_version, "version must not be empty"));
+        }
+        for name in ["kind", "name", "uid"] {
+            if field(name).is_empty() {
+                errors.push(FieldError::invalid(format!("{PATH}.{name}"), "", format!("{name} must not be empty")));
+            }
+        }
+        if field("kind") == "Event" && matches!(api_version, "v1" | "events.k8s.io/v1") {
+            let group = api_version.strip_suffix("v1").unwrap_or_default().trim_end_matches('/');
+            let detail = format!("{group}/v1, Kind=Event is disallowed from being an owner");
+            errors.push(FieldError::invalid(PATH, owner.clone(), detail));
+        }
+        if owner["controller"] == true
+            && let Some(first) = controller.replace(field("name"))
+        {
+            let detail = format!(
+                "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {}",
+                field("name")
+            );
+            errors.push(FieldError::invalid(PATH, owners.clone(), detail));
+        }
+    }
+    errors
+}
+
+/// Complains about finalizers that nobody could own, or that contradict each other.
+fn check_finalizers(finalizers: &Value) -> Vec<FieldError> {
+    const PATH: &str = "metadata.finalizers";
+    let names: Vec<&str> = finalizers.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut errors = Vec::new();
+    for name in &names {
+        errors.extend(rules::qualified_name(name).map(|problem| FieldError::invalid(PATH, *name, problem)));
+    }
+    for (index, name) in names.iter().enumerate() {
+        errors.extend(rules::finalizer(&format!("{PATH}[{index}]"), name));
+    }
+    if names.contains(&"orphan") && names.contains(&"foregroundDeletion") {
+        let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+        errors.push(FieldError::invalid(PATH, finalizers.clone(), detail));
+    }
+    errors
 }
 
 /// What an object's author wants: everything but the metadata, the status and the type.

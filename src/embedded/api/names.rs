@@ -26,10 +26,21 @@ impl Names {
             Self::Label => names::dns_label(name),
             Self::Label1035 => {
                 let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
-                (!starts_well || names::dns_label(name).is_some()).then(|| LABEL_1035.to_owned())
+                match names::dns_label(name) {
+                    Some(too_long) if name.len() > LABEL && starts_well => Some(too_long),
+                    problem => (!starts_well || problem.is_some()).then(|| LABEL_1035.to_owned()),
+                }
             }
             Self::Subdomain => names::dns_subdomain(name),
             Self::PathSegment => path_segment(name),
+        }
+    }
+
+    /// Says what is wrong with the beginning of a name (`generateName`), which may end in a dash.
+    pub fn check_prefix(self, prefix: &str) -> Option<String> {
+        match prefix.strip_suffix('-') {
+            Some(rest) if !rest.is_empty() => self.check(&format!("{rest}a")),
+            _ => self.check(prefix),
         }
     }
 }
@@ -41,6 +52,8 @@ fn path_segment(name: &str) -> Option<String> {
     ['/', '%'].into_iter().find(|&bad| name.contains(bad)).map(|bad| format!("may not contain '{bad}'"))
 }
 
+/// The longest label.
+const LABEL: usize = 63;
 /// The longest prefix that `generateName` keeps, so that the name stays a label.
 const PREFIX: usize = 58;
 /// Letters and digits that make no words, and none that look alike.

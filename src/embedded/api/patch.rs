@@ -25,6 +25,7 @@ impl From<PatchError> for Status {
     fn from(error: PatchError) -> Self {
         match error {
             PatchError::Decode(_) => Self::bad_request(error.to_string()),
+            PatchError::Malformed(message) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message),
             PatchError::Unprocessable(_) => Self::unprocessable(),
         }
     }
@@ -36,7 +37,9 @@ impl Server {
         let media_type = body::media_type(&call.headers);
         match media_type {
             APPLY => self.apply(call).await,
-            STRATEGIC if call.resource.is_custom() => Err(unsupported(&[JSON, MERGE, APPLY])),
+            STRATEGIC if call.resource.is_custom() => {
+                Err(Status::unsupported_media_type(&[JSON, MERGE, APPLY].join(", ")))
+            }
             JSON | MERGE | STRATEGIC => {
                 let patch: Value = serde_json::from_slice(&call.body)
                     .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
@@ -44,8 +47,7 @@ impl Server {
                 let object = self.patch_object(call, media_type, &patch, &mut warnings).await?;
                 Ok(call.answer_with(StatusCode::OK, &object, &warnings))
             }
-            _ if call.resource.is_custom() => Err(unsupported(&[JSON, MERGE, APPLY])),
-            _ => Err(unsupported(&[JSON, MERGE, STRATEGIC, APPLY])),
+            _ => Err(Status::unknown_patch()),
         }
     }
 
@@ -77,11 +79,13 @@ impl Server {
     /// Makes the object in the path have what the body says, and remembers who said so.
     async fn apply(&self, call: &Call) -> Result<Response<Body>, Status> {
         let config = body::parse_yaml(&call.body)?;
-        for field in ["kind", "apiVersion"] {
-            if config[field].as_str().is_none_or(str::is_empty) {
-                let shown = if field == "kind" { "Kind" } else { "apiVersion" };
-                return Err(Status::bad_request(format!("Object '{shown}' is missing in '{config}'")));
-            }
+        let version = config["apiVersion"].as_str().unwrap_or_default();
+        if version != call.api_version() {
+            let what = "Incorrect version specified in apply patch. Specified patch version";
+            return Err(Status::bad_request(format!("{what}: {version}, expected: {}", call.api_version())));
+        }
+        if config["kind"].as_str().is_none_or(str::is_empty) {
+            return Err(Status::bad_request(format!("Object 'Kind' is missing in '{config}'")));
         }
         let name = text(&config, "name");
         if !name.is_empty() && name != call.name() {
@@ -91,6 +95,7 @@ impl Server {
             )));
         }
         let writer = managed::Writer::apply(call)?;
+        call.check_declared(&config)?;
         let mut warnings = call.deprecations();
         if self.store().get(&call.resource.table, &call.key()).is_none() {
             return self.apply_new(call, &config, &writer, warnings).await;
@@ -125,11 +130,8 @@ impl Server {
         }
         let mut object = writer.merge(call, None, config)?;
         object["metadata"]["name"] = call.name().into();
+        call.check_name(&object)?;
         let object = self.create_object(call, object, writer, &mut warnings).await?;
         Ok(call.answer_with(StatusCode::CREATED, &object, &warnings))
     }
-}
-
-fn unsupported(known: &[&str]) -> Status {
-    Status::unsupported_media_type(&known.join(", "))
 }

@@ -1,9 +1,12 @@
 //! What a request asks for: its path and query, taken apart.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use axum::extract::Query as FormQuery;
 use http::{Method, Uri};
 
 use super::status::Status;
+use crate::embedded::store::Revision;
 
 /// A path below `/api` or `/apis` that names a resource.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -91,9 +94,9 @@ impl Verb {
     pub fn of(method: &Method, target: &ResourcePath, query: &Query) -> Option<Self> {
         let named = target.name.is_some();
         Some(match *method {
-            Method::GET | Method::HEAD if named => Self::Get,
-            Method::GET | Method::HEAD if query.flag("watch") => Self::Watch,
-            Method::GET | Method::HEAD => Self::List,
+            Method::GET if named => Self::Get,
+            Method::GET if query.flag("watch") => Self::Watch,
+            Method::GET => Self::List,
             Method::POST => Self::Create,
             Method::PUT => Self::Update,
             Method::PATCH => Self::Patch,
@@ -151,11 +154,33 @@ impl Query {
     /// A number.
     ///
     /// # Errors
-    /// If the parameter is something else.
-    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Status> {
+    /// If the parameter is something else, in the words of Go.
+    pub fn number(&self, name: &str) -> Result<Option<i64>, Status> {
         let Some(text) = self.value(name) else { return Ok(None) };
         let number = text.parse();
-        number.map(Some).map_err(|_| Status::bad_request(format!("{name}: Invalid value: {text:?}: must be a number")))
+        number.map(Some).map_err(|error| {
+            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: {}", why_no_number(&error)))
+        })
+    }
+
+    /// A resource version; 0 if there is none.
+    ///
+    /// # Errors
+    /// If the parameter is something else. That nobody is to blame for it (500) is Kubernetes' own way.
+    pub fn revision(&self, name: &str) -> Result<Revision, Status> {
+        let Some(text) = self.value(name) else { return Ok(0) };
+        text.parse().map_err(|error| {
+            let why = why_no_number(&error);
+            let message = format!("{name}: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: {why}");
+            Status::new(http::StatusCode::INTERNAL_SERVER_ERROR, "", message)
+        })
+    }
+}
+
+fn why_no_number(error: &ParseIntError) -> &'static str {
+    match error.kind() {
+        IntErrorKind::NegOverflow | IntErrorKind::PosOverflow => "value out of range",
+        _ => "invalid syntax",
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     status::{GroupResource, Status},
 };
 use crate::embedded::{
-    objects::field_error::FieldError,
+    objects::field_error::{self, FieldError},
     store::{WriteError, revision_of},
 };
 
@@ -37,11 +37,12 @@ impl Server {
 
     /// Gives the pod in the path to a node.
     pub(super) fn bind_pod(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let binding = body::parse(&call.headers, &call.body)?;
-        let Some(node) = binding["target"]["name"].as_str().filter(|name| !name.is_empty()) else {
-            let error = FieldError::required("target.name", "");
-            return Err(Status::invalid("", "Binding", call.name(), &[error]));
-        };
+        let binding = body::parse_kind(&call.headers, &call.body, "Binding", "core")?;
+        if text(&binding, "name") != call.name() {
+            return Err(Status::bad_request("name in URL does not match name in Binding object"));
+        }
+        let node = node_of(&binding)?;
+        let dry_run = call.is_dry_run()?;
         let conflict = |why: &str| {
             let resource = GroupResource { group: "", resource: "pods/binding" };
             Status::conflict(resource, call.name(), why)
@@ -49,8 +50,11 @@ impl Server {
         loop {
             let stored = self.store().get("pods", &call.key()).ok_or_else(|| call.not_found())?;
             let meant = text(&binding, "uid");
-            if !meant.is_empty() && meant != text(&stored, "uid") {
-                return Err(conflict("Precondition failed: the pod is another one by now"));
+            let uid = text(&stored, "uid");
+            if !meant.is_empty() && meant != uid {
+                return Err(conflict(&format!(
+                    "Precondition failed: UID in precondition: {meant}, UID in object meta: {uid}"
+                )));
             }
             if metadata::is_terminating(&stored) {
                 return Err(conflict(&format!("pod {} is being deleted, cannot be assigned to a host", call.name())));
@@ -60,7 +64,13 @@ impl Server {
             }
             let mut pod = stored.as_ref().clone();
             pod["spec"]["nodeName"] = node.into();
+            for (key, value) in binding["metadata"]["annotations"].as_object().into_iter().flatten() {
+                pod["metadata"]["annotations"][key] = value.clone();
+            }
             set_condition(&mut pod, "PodScheduled");
+            if dry_run {
+                return Ok(body::json(StatusCode::CREATED, &success(StatusCode::CREATED)));
+            }
             match self.store().update("pods", call.key(), revision_of(&stored), pod) {
                 Ok(_) => return Ok(body::json(StatusCode::CREATED, &success(StatusCode::CREATED))),
                 Err(WriteError::Missing) => return Err(call.not_found()),
@@ -71,11 +81,11 @@ impl Server {
 
     /// Reads the log of a container of the pod in the path.
     pub(super) async fn pod_log(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let pod = self.store().get("pods", &call.key()).ok_or_else(|| call.not_found())?;
         let options = log_options(call)?;
+        let pod = self.store().get("pods", &call.key()).ok_or_else(|| call.not_found())?;
         let container = call.container(&pod)?;
         if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
-            return Ok(body::text(StatusCode::OK, ""));
+            return Ok(body::nothing());
         }
         let log = self.kubelet()?.log(&container, options).await?;
         let stopped = self.stopped();
@@ -100,35 +110,67 @@ fn set_condition(pod: &mut Value, kind: &str) {
     *conditions = list.into();
 }
 
+/// The node that a pod is given to.
+fn node_of(binding: &Value) -> Result<&str, Status> {
+    let target = |field: &str| binding["target"][field].as_str().unwrap_or_default();
+    let (kind, name) = (target("kind"), target("name"));
+    let mut errors = Vec::new();
+    if !matches!(kind, "" | "Node") {
+        errors.push(FieldError::not_supported("target.kind", kind, ["Node", "<empty>"]));
+    }
+    if name.is_empty() {
+        errors.push(FieldError::required("target.name", ""));
+    }
+    if errors.is_empty() {
+        return Ok(name);
+    }
+    // Kubernetes takes this for its own fault.
+    Err(Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", field_error::summary(&errors)))
+}
+
 fn log_options(call: &Call) -> Result<LogOptions, Status> {
     let query = &call.query;
-    let invalid = |field: &str, value: &str, detail: &str| {
-        let error = FieldError::invalid(field, value, detail);
-        Status::invalid("", "PodLogOptions", call.name(), &[error])
-    };
-    let since_time = query
-        .value("sinceTime")
-        .map(|text| text.parse::<Timestamp>().map_err(|_| invalid("sinceTime", text, "must be a time as in RFC 3339")));
-    let since_seconds = query.number::<i64>("sinceSeconds")?;
-    if since_time.is_some() && since_seconds.is_some() {
-        let error =
-            FieldError::forbidden("sinceSeconds", "at most one of `sinceTime` or `sinceSeconds` may be specified");
-        return Err(Status::invalid("", "PodLogOptions", call.name(), &[error]));
+    let (tail_lines, limit_bytes) = (query.number("tailLines")?, query.number("limitBytes")?);
+    let since_seconds = query.number("sinceSeconds")?;
+    let since_time = query.value("sinceTime").map(since).transpose()?;
+
+    let mut errors = Vec::new();
+    if let Some(lines) = tail_lines.filter(|&lines| lines < 0) {
+        errors.push(FieldError::invalid("tailLines", lines, "must be greater than or equal to 0"));
     }
-    if since_seconds.is_some_and(|seconds| seconds < 1) {
-        return Err(invalid("sinceSeconds", query.value("sinceSeconds").unwrap_or_default(), "must be greater than 0"));
+    if let Some(bytes) = limit_bytes.filter(|&bytes| bytes < 1) {
+        errors.push(FieldError::invalid("limitBytes", bytes, "must be greater than 0"));
     }
-    if let Some(lines) = query.value("tailLines").filter(|lines| lines.starts_with('-')) {
-        return Err(invalid("tailLines", lines, "must be greater than or equal to 0"));
+    match since_seconds {
+        Some(_) if since_time.is_some() => {
+            let detail = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+            errors.push(FieldError::forbidden("[]", detail));
+        }
+        Some(seconds) if seconds < 1 => {
+            errors.push(FieldError::invalid("sinceSeconds", seconds, "must be greater than 0"));
+        }
+        _ => {}
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "PodLogOptions", call.name(), &errors));
     }
     let seconds_ago = since_seconds.map(|seconds| Timestamp::now() - SignedDuration::from_secs(seconds));
     Ok(LogOptions {
         follow: query.flag("follow"),
         previous: query.flag("previous"),
-        since: since_time.transpose()?.or(seconds_ago),
-        tail_lines: query.number("tailLines")?,
-        limit_bytes: query.number("limitBytes")?,
+        since: since_time.or(seconds_ago),
+        tail_lines: tail_lines.and_then(|lines| usize::try_from(lines).ok()),
+        limit_bytes: limit_bytes.and_then(|bytes| u64::try_from(bytes).ok()),
         timestamps: query.flag("timestamps"),
+    })
+}
+
+/// Reads a time, and complains like Go.
+fn since(text: &str) -> Result<Timestamp, Status> {
+    text.parse().map_err(|_| {
+        Status::bad_request(format!(
+            "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
+        ))
     })
 }
 

@@ -115,15 +115,40 @@ impl Server {
         self.granted(user, action, &own, namespace)
     }
 
+    /// All rules that hold for a user in a namespace.
+    pub(super) fn rules_of(&self, user: &User, namespace: &str) -> Vec<Value> {
+        let mut rules = Vec::new();
+        for (bindings, place) in [("clusterrolebindings", ""), ("rolebindings", namespace)].map(|(plural, place)| {
+            let scope = Some(place).filter(|place| !place.is_empty());
+            (self.store().list(&format!("{plural}.rbac.authorization.k8s.io"), scope).0, place)
+        }) {
+            for binding in &bindings {
+                let mut subjects = binding["subjects"].as_array().into_iter().flatten();
+                if subjects.any(|subject| is_subject(subject, user, place)) {
+                    let role = self.role_of(binding, place);
+                    let own = role.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+                    rules.extend(own.cloned());
+                }
+            }
+        }
+        rules
+    }
+
+    /// The role that a binding names.
+    fn role_of(&self, binding: &Value, namespace: &str) -> Option<Arc<Value>> {
+        let (kind, name) = (binding["roleRef"]["kind"].as_str()?, binding["roleRef"]["name"].as_str()?);
+        match kind {
+            "ClusterRole" => self.store().get("clusterroles.rbac.authorization.k8s.io", &Key::new("", name)),
+            _ => self.store().get("roles.rbac.authorization.k8s.io", &Key::new(namespace, name)),
+        }
+    }
+
     fn granted(&self, user: &User, action: Action<'_>, bindings: &[Arc<Value>], namespace: &str) -> Option<String> {
         bindings.iter().find_map(|binding| {
             let subjects = binding["subjects"].as_array().into_iter().flatten();
             let subject = subjects.into_iter().find(|subject| is_subject(subject, user, namespace))?;
             let (kind, name) = (binding["roleRef"]["kind"].as_str()?, binding["roleRef"]["name"].as_str()?);
-            let role = match kind {
-                "ClusterRole" => self.store().get("clusterroles.rbac.authorization.k8s.io", &Key::new("", name)),
-                _ => self.store().get("roles.rbac.authorization.k8s.io", &Key::new(namespace, name)),
-            }?;
+            let role = self.role_of(binding, namespace)?;
             let mut rules = role["rules"].as_array().into_iter().flatten();
             rules.any(|rule| action.allowed_by(rule)).then(|| reason(binding, subject, kind, name, namespace))
         })

@@ -15,7 +15,10 @@ use super::{
     status::Status,
 };
 use crate::embedded::{
-    objects::selector::{FieldSelector, LabelSelector},
+    objects::{
+        field_error::FieldError,
+        selector::{ANY_KIND, FieldSelector, LabelSelector},
+    },
     store::Revision,
 };
 
@@ -34,8 +37,9 @@ impl Selection {
         })?;
         let fields = call.query.value("fieldSelector").map_or(Ok(FieldSelector::default()), |text| {
             let supported = call.resource.selectable(&call.target.version);
+            let plain = !call.resource.is_custom() && supported == ANY_KIND;
             let parsed = FieldSelector::parse(text).and_then(|selector| selector.only(&supported));
-            parsed.map_err(|error| Status::bad_request(error.to_string()))
+            parsed.map_err(|error| Status::bad_request(if plain { error.of_any_kind() } else { error }.to_string()))
         })?;
         Ok(Self { labels, fields })
     }
@@ -66,9 +70,10 @@ impl Continue {
 
     fn decode(text: &str) -> Result<Self, Status> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        bytes
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or_else(|| Status::bad_request("continue key is not valid: encoded continue token is not valid"))
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
+            let why = "server does not recognize this encoded version \"\"";
+            Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
+        })
     }
 
     fn is_before(&self, object: &Value) -> bool {
@@ -99,6 +104,10 @@ struct List<'a> {
 impl Server {
     /// Answers with one object.
     pub(super) fn read(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let (asked, current) = (call.query.revision("resourceVersion")?, self.store().revision());
+        if asked > current {
+            return Err(too_large(asked, current));
+        }
         let object = self.store().get(&call.resource.table, &call.key()).ok_or_else(|| call.not_found())?;
         Ok(call.answer(StatusCode::OK, &object))
     }
@@ -106,8 +115,10 @@ impl Server {
     /// Answers with the objects that match, a page of them if there is a limit.
     pub(super) fn list(&self, call: &Call) -> Result<Response<Body>, Status> {
         let selection = Selection::of(call)?;
+        check_list_options(call)?;
+        let limit = call.query.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.filter(|&limit| limit > 0).unwrap_or(usize::MAX);
         let Snapshot { objects, revision, start } = self.objects_for_list(call)?;
-        let limit = call.query.number::<usize>("limit")?.filter(|&limit| limit > 0).unwrap_or(usize::MAX);
         let mut matching = objects
             .iter()
             .filter(|object| start.as_ref().is_none_or(|start| start.is_before(object)))
@@ -135,6 +146,9 @@ impl Server {
         let (table, namespace) = (&call.resource.table, call.namespace());
         if let Some(token) = call.query.value("continue") {
             let start = Continue::decode(token)?;
+            if call.query.revision("resourceVersion")? > 0 {
+                return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
+            }
             let objects = self.store().list_at(table, namespace, start.revision).map_err(|_| {
                 Status::expired(
                     "The provided continue parameter is too old to display a consistent list result. You must start a \
@@ -143,18 +157,38 @@ impl Server {
             })?;
             return Ok(Snapshot { objects, revision: start.revision, start: Some(start) });
         }
-        let asked = call.query.number::<Revision>("resourceVersion")?.unwrap_or(0);
+        let asked = call.query.revision("resourceVersion")?;
         if asked > self.store().revision() {
             return Err(too_large(asked, self.store().revision()));
         }
         if call.query.value("resourceVersionMatch") == Some("Exact") {
             let objects = self.store().list_at(table, namespace, asked);
-            let objects = objects.map_err(|error| Status::expired(error.to_string()))?;
+            let too_old = |_| Status::expired("The resourceVersion for the provided list is too old.");
+            let objects = objects.map_err(too_old)?;
             return Ok(Snapshot { objects, revision: asked, start: None });
         }
         let (objects, revision) = self.store().list(table, namespace);
         Ok(Snapshot { objects, revision, start: None })
     }
+}
+
+/// Complains about resource versions that are to be matched in a way that makes no sense.
+fn check_list_options(call: &Call) -> Result<(), Status> {
+    let Some(matching) = call.query.value("resourceVersionMatch") else { return Ok(()) };
+    let mut errors = Vec::new();
+    let mut forbid = |detail: &str| errors.push(FieldError::forbidden("resourceVersionMatch", detail));
+    if call.query.value("continue").is_some() {
+        forbid("resourceVersionMatch is forbidden when continue is provided");
+    } else if call.query.value("resourceVersion").is_none() {
+        forbid("resourceVersionMatch is forbidden unless resourceVersion is provided");
+    } else if matching == "Exact" && call.query.value("resourceVersion") == Some("0") {
+        forbid("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    }
+    if !matches!(matching, "Exact" | "NotOlderThan") {
+        let known = ["Exact", "NotOlderThan", ""];
+        errors.push(FieldError::not_supported("resourceVersionMatch", matching, known));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Status::invalid("meta.k8s.io", "ListOptions", "", &errors)) }
 }
 
 /// The caller has seen a future that this server does not know.

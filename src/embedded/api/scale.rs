@@ -12,43 +12,41 @@ use super::{
     metadata::text,
     path::Verb,
     resource::Rules,
-    status::Status,
+    status::{GroupResource, Status},
 };
 use crate::embedded::objects::{field_error::FieldError, patch};
 
 const API_VERSION: &str = "autoscaling/v1";
+const JSON_PATCH: &str = "application/json-patch+json";
+/// The patches that a scale takes.
+const PATCHES: &[&str] = &[JSON_PATCH, "application/merge-patch+json", "application/strategic-merge-patch+json"];
 
 impl Server {
     /// Answers a request to the scale of the object in the path.
     pub(super) async fn scale(&self, call: &Call) -> Result<Response<Body>, Status> {
         let paths = call.scale_paths().ok_or_else(Status::no_such_resource)?;
+        let found = self.store().get(&call.resource.table, &call.key());
         if call.verb == Verb::Get {
-            let object = self.store().get(&call.resource.table, &call.key()).ok_or_else(|| call.not_found())?;
+            let object = found.ok_or_else(|| call.no_scale())?;
             return Ok(answer(&scale_of(&object, &paths)));
         }
         let sent: Value = match call.verb {
-            Verb::Update => body::parse(&call.headers, &call.body)?,
-            Verb::Patch => {
+            Verb::Update => call.scale()?,
+            Verb::Patch if PATCHES.contains(&body::media_type(&call.headers)) => {
                 serde_json::from_slice(&call.body).map_err(|error| Status::bad_request(error.to_string()))?
             }
+            Verb::Patch => return Err(Status::unknown_media_type()),
             _ => return Err(Status::method_not_allowed()),
         };
+        found.ok_or_else(|| call.no_scale())?;
         let whole = call.of_the_whole();
         let (writer, mut warnings) = (managed::Writer::patch(call)?, Vec::new());
         let object = self.modify(&whole, &writer, &mut warnings, |before| {
             let scale = scale_of(before, &paths);
             let wanted = match (call.verb, body::media_type(&call.headers)) {
                 (Verb::Update, _) => sent.clone(),
-                (_, "application/json-patch+json") => patch::json(&scale, &sent)?,
-                (_, "application/merge-patch+json" | "application/strategic-merge-patch+json") => {
-                    patch::merge(&scale, &sent)?
-                }
-                _ => {
-                    return Err(Status::unsupported_media_type(
-                        "application/json-patch+json, application/merge-patch+json, \
-                         application/strategic-merge-patch+json",
-                    ));
-                }
+                (_, JSON_PATCH) => patch::json(&scale, &sent)?,
+                _ => patch::merge(&scale, &sent)?,
             };
             scaled(call, before, &wanted, &paths)
         });
@@ -71,9 +69,13 @@ fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
     }
     let mut scale = json!({
         "kind": "Scale", "apiVersion": API_VERSION, "metadata": metadata,
-        "spec": {"replicas": number(&paths.spec_replicas)},
+        "spec": {},
         "status": {"replicas": number(&paths.status_replicas)},
     });
+    // As in Go, no replicas are not written down.
+    if number(&paths.spec_replicas) != 0 {
+        scale["spec"]["replicas"] = number(&paths.spec_replicas).into();
+    }
     let selector = match &paths.selector {
         Some(pointer) => object.pointer(pointer).and_then(Value::as_str).map(str::to_owned),
         None => object["spec"]["selector"].is_object().then(|| selector_text(&object["spec"]["selector"])),
@@ -112,7 +114,8 @@ fn selector_text(selector: &Value) -> String {
     let mut terms: Vec<String> = labels.map(|(key, value)| format!("{key}={}", text(value))).collect();
     for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
         let key = text(&expression["key"]);
-        let values: Vec<String> = expression["values"].as_array().into_iter().flatten().map(text).collect();
+        let mut values: Vec<String> = expression["values"].as_array().into_iter().flatten().map(text).collect();
+        values.sort();
         let values = values.join(",");
         terms.push(match expression["operator"].as_str() {
             Some("In") => format!("{key} in ({values})"),
@@ -125,6 +128,31 @@ fn selector_text(selector: &Value) -> String {
 }
 
 impl Call {
+    /// The scale that was sent.
+    fn scale(&self) -> Result<Value, Status> {
+        let sent = body::parse_kind(&self.headers, &self.body, "Scale", "autoscaling")?;
+        if sent["spec"]["replicas"].as_i64().is_none() && !sent["spec"]["replicas"].is_null() {
+            let found = &sent["spec"]["replicas"];
+            return Err(Status::bad_request(format!(
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {found} into Go struct field \
+                 ScaleSpec.spec.replicas of type int32"
+            )));
+        }
+        let name = text(&sent, "name");
+        if !name.is_empty() && name != self.name() {
+            let message =
+                format!("the name of the object ({name}) does not match the name on the URL ({})", self.name());
+            return Err(Status::bad_request(message));
+        }
+        Ok(sent)
+    }
+
+    /// Answers that there is nothing to scale.
+    fn no_scale(&self) -> Status {
+        let resource = format!("{}/scale", self.resource.plural);
+        Status::not_found(GroupResource { group: &self.resource.group, resource: &resource }, self.name())
+    }
+
     /// Where the object's scale is.
     fn scale_paths(&self) -> Option<ScalePaths> {
         match &self.resource.rules {

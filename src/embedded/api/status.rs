@@ -1,5 +1,7 @@
 //! The API server's refusals, in Kubernetes' own words: an HTTP status code and a `Status` object.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -28,7 +30,7 @@ pub struct Status {
     /// The HTTP status code.
     pub code: StatusCode,
     /// Kubernetes' word for the kind of failure; empty if it has none.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What a person reads.
     pub message: String,
     /// What a program reads.
@@ -37,8 +39,8 @@ pub struct Status {
 
 impl Status {
     /// A failure without details.
-    pub fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+    pub fn new(code: StatusCode, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), message: message.into(), details: None }
     }
 
     fn with(mut self, resource: GroupResource<'_>, name: &str, causes: &[Value]) -> Self {
@@ -136,8 +138,7 @@ impl Status {
     }
 
     /// A replacement does not say which revision it replaces, and its kind insists. (Go prints the missing number so.)
-    pub fn unversioned(group: &str, kind: &str, name: &str) -> Self {
-        let resource = GroupResource { group, resource: kind };
+    pub fn unversioned(resource: GroupResource<'_>, name: &str) -> Self {
         let (field, message) = ("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update");
         let cause = json!({"reason": "FieldValueInvalid", "message": message, "field": field});
         let message = format!("{resource} {name:?} is invalid: {field}: {message}");
@@ -167,8 +168,22 @@ impl Status {
 
     /// None of the formats the caller accepts is spoken here.
     pub fn not_acceptable() -> Self {
-        let message = "only the following media types are accepted: application/json, application/yaml";
+        let message = "406: Not Acceptable";
+        Self { details: Some(json!({})), ..Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message) }
+    }
+
+    /// The format is spoken here, but not this form of objects.
+    pub fn no_such_form() -> Self {
+        let message = "only the following media types are accepted: application/json, application/yaml, \
+                       application/vnd.kubernetes.protobuf";
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
+    }
+
+    /// Patches are not written in that format.
+    pub fn unknown_patch() -> Self {
+        let message = "415: Unsupported Media Type";
+        let status = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+        Self { details: Some(json!({})), ..status }
     }
 
     /// Only the newer description of the API is there.
@@ -182,6 +197,13 @@ impl Status {
         let message =
             format!("the body of the request was in an unknown format - accepted media types include: {known}");
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+    }
+
+    /// The body is in a format that this path does not know at all.
+    pub fn unknown_media_type() -> Self {
+        let message = "415: Unsupported Media Type";
+        let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self { details: Some(json!({})), ..Self::new(code, "UnsupportedMediaType", message) }
     }
 
     /// Something inside failed.
@@ -208,7 +230,7 @@ impl Status {
             "message": self.message, "code": self.code.as_u16(),
         });
         if !self.reason.is_empty() {
-            body["reason"] = self.reason.into();
+            body["reason"] = self.reason.as_ref().into();
         }
         if let Some(details) = &self.details {
             body["details"] = details.clone();

@@ -33,10 +33,20 @@ const LONGEST_LIFE: i64 = 1 << 32;
 impl Server {
     /// Issues a token for the service account in the path.
     pub(super) fn request_token(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let sent = body::parse(&call.headers, &call.body)?;
+        let sent = body::parse_kind(&call.headers, &call.body, "TokenRequest", "authentication")?;
         let request: TokenRequest = serde_json::from_value(typed(sent, "authentication.k8s.io/v1", "TokenRequest"))
             .map_err(|error| Status::bad_request(error.to_string()))?;
         let spec = request.spec.unwrap_or_default();
+        for (field, given, own) in [
+            ("name", request.metadata.name.as_deref(), call.name()),
+            ("namespace", request.metadata.namespace.as_deref(), call.namespace().unwrap_or_default()),
+        ] {
+            if let Some(given) = given.filter(|given| *given != own) {
+                let detail = format!("must match the service account {field} if specified");
+                let error = FieldError::invalid(format!("metadata.{field}"), given, detail);
+                return Err(Status::invalid("authentication.k8s.io", "TokenRequest", call.name(), &[error]));
+            }
+        }
         let account = self.store().get("serviceaccounts", &call.key()).ok_or_else(|| call.not_found())?;
         let life = spec.expiration_seconds.unwrap_or(DEFAULT_LIFE);
         check_life(life)?;
@@ -88,9 +98,10 @@ impl Server {
             "Pod" => "pods",
             "Secret" => "secrets",
             other => {
-                let detail = "TokenRequest can only be bound to pods, secrets or nodes";
-                let error = FieldError::invalid("spec.boundObjectRef.kind", other, detail);
-                return Err(Status::invalid("authentication.k8s.io", "TokenRequest", "", &[error]));
+                let version = bound.api_version.as_deref().unwrap_or_default();
+                let version = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
+                let message = format!("cannot bind token to object of type {version}, Kind={other}");
+                return Err(Status::bad_request(message));
             }
         };
         let resource = GroupResource { group: "", resource: table };

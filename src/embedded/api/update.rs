@@ -10,12 +10,16 @@ use super::{
     admission::Operation,
     body::{self, Body},
     call::Call,
+    kinds::keep,
     managed,
     metadata::{self, text},
     resource::Rules,
     status::Status,
 };
-use crate::embedded::store::{Key, WriteError, revision_of};
+use crate::embedded::{
+    objects::field_error::FieldError,
+    store::{Key, WriteError, revision_of},
+};
 
 /// How often a write is tried again that lost a race without having asked for a certain revision.
 const ATTEMPTS: usize = 16;
@@ -25,6 +29,7 @@ impl Server {
     pub(super) async fn update(&self, call: &Call) -> Result<Response<Body>, Status> {
         let mut warnings = call.deprecations();
         let sent = body::parse(&call.headers, &call.body)?;
+        call.check_type(&mut sent.clone())?;
         call.check_name(&sent)?;
         let writer = managed::Writer::update(call)?;
         let missing = self.store().get(&call.resource.table, &call.key()).is_none();
@@ -51,9 +56,9 @@ impl Server {
             let mut news = Vec::new();
             let wanted = change(&before)?;
             call.check_name(&wanted)?;
-            let wanted = call.canonical(wanted, &mut news)?;
+            let wanted = self.read_change(call, writer, wanted, &mut news)?;
             call.check_preconditions(&wanted, &before)?;
-            let insists = !text(&wanted, "resourceVersion").is_empty();
+            let insists = !is_any_revision(text(&wanted, "resourceVersion"));
             let mut object = self.next_state(call, writer, wanted, &before, &mut news).await?;
             let lease = self.allocate(call, &mut object, Some(&before))?;
             match self.commit(call, object, &stored, &before) {
@@ -73,6 +78,23 @@ impl Server {
         Err(Status::modified(call.resource.name(), call.name()))
     }
 
+    /// Reads what a change has made of an object. What a patch has spoilt is the patch's fault.
+    fn read_change(
+        &self,
+        call: &Call,
+        writer: &managed::Writer,
+        wanted: Value,
+        warnings: &mut Vec<String>,
+    ) -> Result<Value, Status> {
+        let shown = wanted.to_string();
+        call.canonical(wanted, warnings).map_err(|status| {
+            if !writer.is_patch() || call.resource.is_custom() || status.code != StatusCode::BAD_REQUEST {
+                return status;
+            }
+            Status::invalid("", "", "", &[FieldError::invalid("patch", shown, status.message)])
+        })
+    }
+
     /// What becomes of an object that is `before`, if `wanted` is what its author asks for.
     async fn next_state(
         &self,
@@ -86,15 +108,19 @@ impl Server {
         if let Some(namespace) = call.namespace() {
             object["metadata"]["namespace"] = namespace.into();
         }
+        let fixed = call.check_fixed_metadata(&object, before);
         call.go_on(&mut object, before);
-        let mut object = self.admit(call, Operation::Update, object, Some(before), warnings).await?;
-        let mut errors = call.check_changed_metadata(&object, before);
+        // What admission adds belongs to nobody.
+        writer.record(call, &mut object, Some(before));
+        let object = self.admit(call, Operation::Update, object, Some(before), warnings).await?;
+        let mut errors = fixed;
+        errors.extend(call.check_changed_metadata(&object, before));
         errors.extend(call.resource.validate(&call.target.version, &object, Some(before)));
         if !errors.is_empty() {
             return Err(Status::invalid(&call.resource.group, &call.resource.kind, call.name(), &errors));
         }
+        self.judge(call, Operation::Update, &object, Some(before), warnings).await?;
         self.check_escalation(call, &object, Some(before))?;
-        writer.record(call, &mut object, Some(before));
         Ok(object)
     }
 
@@ -136,10 +162,11 @@ impl Call {
     }
 
     /// Makes sure that the object is the one in the path.
-    fn check_name(&self, object: &Value) -> Result<(), Status> {
+    pub(super) fn check_name(&self, object: &Value) -> Result<(), Status> {
         let (name, namespace) = (text(object, "name"), text(object, "namespace"));
         if name.is_empty() {
-            return Err(Status::bad_request("name must be provided"));
+            let why = "was undeterminable: name must be provided";
+            return Err(Status::bad_request(format!("the name of the object ({} based on URL) {why}", self.name())));
         }
         if name != self.name() {
             let message =
@@ -158,28 +185,54 @@ impl Call {
     fn check_preconditions(&self, wanted: &Value, before: &Value) -> Result<(), Status> {
         let (seen, is) = (text(wanted, "resourceVersion"), text(before, "resourceVersion"));
         if seen.is_empty() && self.resource.is_custom() && self.verb == super::path::Verb::Update {
-            return Err(Status::unversioned(&self.resource.group, &self.resource.kind, self.name()));
+            return Err(Status::unversioned(self.resource.name(), self.name()));
         }
-        if !seen.is_empty() && seen != is {
+        if !is_any_revision(seen) && seen.parse::<u64>().is_err() {
+            let message = format!("strconv.ParseUint: parsing {seen:?}: invalid syntax");
+            return Err(Status::new(StatusCode::INTERNAL_SERVER_ERROR, "", message));
+        }
+        if !is_any_revision(seen) && seen != is {
             return Err(Status::modified(self.resource.name(), self.name()));
         }
         let (meant, is) = (text(wanted, "uid"), text(before, "uid"));
-        if !meant.is_empty() && meant != is {
+        // To a patch, the uid is a field like others, which it cannot change.
+        if self.verb == super::path::Verb::Update && !meant.is_empty() && meant != is {
             let why = format!("Precondition failed: UID in precondition: {meant}, UID in object meta: {is}");
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: {why}",
+                self.storage_path()
+            );
             return Err(Status::conflict(self.resource.name(), self.name(), &why));
         }
         Ok(())
     }
 
+    /// Where a real API server keeps the object, which its messages tell.
+    fn storage_path(&self) -> String {
+        let resource = &self.resource;
+        let place = match resource.plural.as_str() {
+            plural if resource.is_custom() => format!("{}/{plural}", resource.group),
+            plural @ ("endpoints" | "services") => format!("services/{}", plural.replace("services", "specs")),
+            "nodes" => "minions".to_owned(),
+            plural => plural.to_owned(),
+        };
+        let namespace = self.namespace().map(|namespace| format!("/{namespace}")).unwrap_or_default();
+        format!("/registry/{place}{namespace}/{}", self.name())
+    }
+
     /// Of a request to a subresource only that part counts; of one to the object, everything else.
     fn keep_other_parts(&self, wanted: Value, before: &Value) -> Value {
         match (self.target.subresource.as_deref(), &self.resource.rules) {
-            (Some("status"), _) => with_field(before, &wanted, "status"),
-            (Some("finalize"), _) => {
-                let mut object = before.clone();
-                object["spec"]["finalizers"] = wanted["spec"]["finalizers"].clone();
+            (Some("status"), Rules::Custom(_)) => with_field(before, &wanted, "status"),
+            (Some("status"), Rules::Builtin(builtin)) => {
+                let mut object = with_field(before, &wanted, "status");
+                object["metadata"] = wanted["metadata"].clone();
+                for field in builtin.kept_by_status {
+                    keep(&mut object["metadata"], &before["metadata"], field);
+                }
                 object
             }
+            (Some("finalize"), _) => with_field(&wanted, before, "status"),
             (_, Rules::Builtin(builtin)) => {
                 let mut object = wanted;
                 (builtin.prepare_update)(&mut object, before);
@@ -191,6 +244,11 @@ impl Call {
             (_, Rules::Custom(_)) => wanted,
         }
     }
+}
+
+/// Whether a change may be made to whatever is there by now.
+fn is_any_revision(seen: &str) -> bool {
+    matches!(seen, "" | "0")
 }
 
 /// `object` with a field as it is in `other`.

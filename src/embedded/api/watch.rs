@@ -14,7 +14,7 @@ use super::{
     Server,
     body::{self, Body, View},
     call::Call,
-    form::{Form, META, metadata_of},
+    form::{self, Form, META, metadata_of},
     read::{Selection, too_large},
     status::Status,
     table::revision_of,
@@ -46,9 +46,14 @@ impl Server {
         let initial_events = wants_initial_events(&call)?;
         let timeout = call
             .query
-            .number::<u64>("timeoutSeconds")?
+            .number("timeoutSeconds")?
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .filter(|&seconds| seconds > 0)
             .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.min(LONGEST_TIMEOUT)));
         let form = Form::of(&call.headers)?;
+        if form::wants_yaml(&call.headers) {
+            return Err(Status::no_such_form());
+        }
         call.printer()?;
         let tip = self.store().subscribe(&call.resource.table);
         let mut watcher = Watcher {
@@ -113,7 +118,7 @@ struct Watcher {
 
 impl Watcher {
     fn start(&mut self, initial_events: Option<bool>) -> Result<(), Status> {
-        let asked = self.call.query.number::<Revision>("resourceVersion")?.unwrap_or(0);
+        let asked = self.call.query.revision("resourceVersion")?;
         let current = self.server.store().revision();
         if asked > current {
             return Err(too_large(asked, current));

@@ -1,14 +1,18 @@
 //! Namespaces on their way out: everything inside is deleted, then the namespace itself.
 
+mod conditions;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api,
-    api::{DeleteParams, ListParams, PostParams},
+    Api, Resource as _,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
+use serde_json::json;
 
+use self::conditions::{Left, conditions};
 use super::{
     Shared,
     graph::{Graph, Kind},
@@ -29,6 +33,10 @@ pub(super) async fn reconcile(shared: Arc<Shared>, graph: Arc<Graph>, name: Stri
     if !kinds.is_empty() {
         // What goes brings us back here.
         turn.delete(&kinds).await?;
+        let left = turn.objects_left(&kinds).await?;
+        if !left.is_empty() {
+            turn.tell(&namespace, &left).await?;
+        }
         return Ok(None);
     }
     // The graph sees nothing any more; it may be behind, and does not know all, so the server has the last word.
@@ -60,6 +68,34 @@ impl Turn<'_> {
         .map(drop)
     }
 
+    /// The objects of some kinds that take their time to go.
+    async fn objects_left(&self, kinds: &[Arc<Kind>]) -> kube::Result<Vec<Left>> {
+        let found = try_join_all(kinds.iter().map(|kind| async {
+            let api = kind.api(self.shared.client.clone(), self.name);
+            match api.list(&ListParams::default()).await {
+                Ok(list) => Ok(list.items.into_iter().map(|object| Left::new(kind, object.meta())).collect()),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    /// Writes down what the deletion waits for.
+    async fn tell(&self, namespace: &Namespace, left: &[Left]) -> kube::Result<()> {
+        let known = namespace.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+        let conditions = conditions(known, left);
+        if conditions == known {
+            return Ok(());
+        }
+        let api: Api<Namespace> = Api::all(self.shared.client.clone());
+        let patch = Patch::Merge(json!({"status": {"conditions": conditions}}));
+        match api.patch_status(self.name, &PatchParams::default(), &patch).await {
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     async fn still_there(&self, kinds: &[Arc<Kind>]) -> kube::Result<Vec<Arc<Kind>>> {
         let found = try_join_all(kinds.iter().map(|kind| async {
             let api = kind.api(self.shared.client.clone(), self.name);
@@ -75,15 +111,20 @@ impl Turn<'_> {
 
     /// Tells the server that the namespace is empty; it goes unless somebody else has a finalizer on it.
     async fn finalize(&self, namespace: &Namespace) -> Outcome {
-        let mut namespace = namespace.clone();
-        let finalizers = namespace.spec.get_or_insert_default().finalizers.get_or_insert_default();
+        let mut next = namespace.clone();
+        let finalizers = next.spec.get_or_insert_default().finalizers.get_or_insert_default();
         if !finalizers.iter().any(|finalizer| finalizer == "kubernetes") {
             return Ok(None);
         }
         finalizers.retain(|finalizer| finalizer != "kubernetes");
+        if !finalizers.is_empty() {
+            self.tell(namespace, &[]).await?;
+        }
         let api: Api<Namespace> = Api::all(self.shared.client.clone());
+        // What has been told meanwhile is no reason to come back.
+        next.metadata.resource_version = None;
         let finalized: kube::Result<Namespace> =
-            api.replace_subresource("finalize", self.name, &PostParams::default(), &namespace).await;
+            api.replace_subresource("finalize", self.name, &PostParams::default(), &next).await;
         match finalized {
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
             other => other.map(|_| None),

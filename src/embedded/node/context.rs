@@ -106,6 +106,7 @@ impl PodContext {
             owner: network.owner(),
             resolver: self.resolver(network),
             uid,
+            gid: self.group(spec),
             net_admin: has_net_admin(spec),
             env,
             files: self.files(spec),
@@ -121,6 +122,13 @@ impl PodContext {
         let user = user.and_then(|user| u32::try_from(user).ok()).unwrap_or(image_user);
         let non_root = own.and_then(|own| own.run_as_non_root).or(pod.and_then(|pod| pod.run_as_non_root));
         if non_root == Some(true) && user == 0 { Err(ConfigError::Root) } else { Ok(user) }
+    }
+
+    /// The group of a container's programs: without a word about it, that of users whom the image does not know.
+    fn group(&self, spec: &ContainerSpec) -> u32 {
+        let own = spec.security_context.as_ref().and_then(|own| own.run_as_group);
+        let group = own.or(self.spec().security_context.as_ref().and_then(|pod| pod.run_as_group));
+        group.and_then(|group| u32::try_from(group).ok()).unwrap_or(0)
     }
 
     fn resolver(&self, network: &PodNetwork) -> Resolver {

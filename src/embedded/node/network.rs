@@ -10,7 +10,6 @@
 
 mod listener;
 mod pod;
-mod redirect;
 mod services;
 
 use std::{
@@ -22,16 +21,16 @@ use std::{
 
 use tokio::net::TcpStream;
 
-use self::{
-    listener::Origin,
-    redirect::{Call, Path},
-};
+use self::listener::Origin;
 pub use self::{
     listener::Owner,
     pod::PodNetwork,
     services::{Backends, Choice, Record, ServiceTable},
 };
-use crate::embedded::node::sync::{lock, read, write};
+use crate::{
+    embedded::node::sync::{lock, read, write},
+    host::redirect::{Packet, rules::Hook},
+};
 
 /// The node's own address, from which probes and the API server's webhook calls come.
 pub const NODE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
@@ -60,6 +59,8 @@ struct Inner {
 pub struct Source {
     /// The user the program runs as.
     pub uid: u32,
+    /// The group it runs as.
+    pub gid: u32,
     /// The source address it asked for.
     pub from: Option<IpAddr>,
 }
@@ -116,17 +117,15 @@ impl Network {
         let to = ipv4(to)?;
         let from = source.from.map(|from| source_address(pod, from)).transpose()?;
         let local = to.ip().is_loopback() || *to.ip() == pod.address();
-        let call = Call { uid: source.uid, from, to, local };
-        let path = pod.redirect().map_or(Path::Direct, |rules| redirect::outbound(&rules, call));
         let peer = from.unwrap_or(if to.ip().is_loopback() { *to.ip() } else { pod.address() });
-        match path {
-            Path::Inbound(port) | Path::Outbound(port) => {
-                deliver(pod, (Ipv4Addr::LOCALHOST, port), Origin { peer, orig_dst: to }).await
-            }
-            Path::Direct if local => deliver(pod, (*to.ip(), to.port()), Origin { peer, orig_dst: to }).await,
+        let Source { uid, gid, .. } = source;
+        let packet = Packet { source: peer.into(), destination: to.into(), loopback: local, uid, gid };
+        match pod.redirected(Hook::Output, &packet) {
+            Some(port) => deliver(pod, (Ipv4Addr::LOCALHOST, port), Origin { peer, orig_dst: to }).await,
+            None if local => deliver(pod, (*to.ip(), to.port()), Origin { peer, orig_dst: to }).await,
             // A loopback address means nothing to another machine.
-            Path::Direct if peer.is_loopback() => Err(io::ErrorKind::InvalidInput.into()),
-            Path::Direct => self.forward(peer, to).await,
+            None if peer.is_loopback() => Err(io::ErrorKind::InvalidInput.into()),
+            None => self.forward(peer, to).await,
         }
     }
 
@@ -163,11 +162,8 @@ impl Network {
             Choice::Unknown => to,
         };
         let pod = self.pod(*endpoint.ip()).ok_or_else(|| unreachable(*endpoint.ip()))?;
-        let path = pod.redirect().map_or(Path::Direct, |rules| redirect::inbound(&rules, endpoint.port()));
-        let port = match path {
-            Path::Direct => endpoint.port(),
-            Path::Inbound(port) | Path::Outbound(port) => port,
-        };
+        let packet = Packet { source: peer.into(), destination: endpoint.into(), loopback: false, uid: 0, gid: 0 };
+        let port = pod.redirected(Hook::Prerouting, &packet).unwrap_or(endpoint.port());
         deliver(&pod, (*endpoint.ip(), port), Origin { peer, orig_dst: endpoint }).await
     }
 

@@ -42,6 +42,8 @@ pub struct Container {
     pub resolver: Resolver,
     /// The user it runs as.
     pub uid: u32,
+    /// The group it runs as.
+    pub gid: u32,
     /// Whether it may change the pod's redirect rules (capability `NET_ADMIN`).
     pub net_admin: bool,
     /// Its environment.
@@ -79,7 +81,7 @@ impl Host for PodHost {
 
     fn connect(&self, to: SocketAddr, from: Option<IpAddr>) -> BoxFuture<'_, io::Result<TcpStream>> {
         let pod = &self.container.network;
-        let source = Source { uid: self.container.uid, from };
+        let source = Source { uid: self.container.uid, gid: self.container.gid, from };
         Box::pin(async move { pod.network().connect(pod, source, to).await })
     }
 
@@ -112,7 +114,7 @@ impl Host for PodHost {
         self.shutdown.clone()
     }
 
-    fn redirect(&self, redirect: Redirect) -> io::Result<()> {
+    fn redirect(&self, redirect: &Redirect) -> io::Result<()> {
         if !self.container.net_admin {
             return Err(io::ErrorKind::PermissionDenied.into());
         }

@@ -37,6 +37,9 @@ pub enum ApplyError {
     /// Others own fields with other values; answered with 409, reason `Conflict`.
     #[error("{}", conflict_message(.0))]
     Conflict(Vec<Conflict>),
+    /// Fields that the kind does not have.
+    #[error("failed to create typed patch object: {}", unknown_message(.0))]
+    Unknown(Vec<String>),
     /// A list with keys has an element without them, or two with the same.
     #[error("failed to create typed patch object: {0}")]
     List(String),
@@ -68,6 +71,14 @@ impl Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "conflict with {}: {}", self.owner, self.field)
+    }
+}
+
+fn unknown_message(fields: &[String]) -> String {
+    let shown: Vec<String> = fields.iter().map(|field| format!(".{field}: field not declared in schema")).collect();
+    match shown.as_slice() {
+        [only] => only.clone(),
+        _ => format!("errors:\n  {}", shown.join("\n  ")),
     }
 }
 
@@ -160,6 +171,10 @@ pub fn record_update(live: Option<&Value>, new: &mut Value, writer: Writer<'_>, 
         if own.is_empty() { live.map(Managed::of).unwrap_or_default() } else { own }
     };
     let base = live.cloned().map_or_else(|| identity(new), without_managed_fields);
+    // Nobody keeps books on an object whose books were burnt, until somebody applies to it.
+    if live.is_some() && managed.is_empty() {
+        return managed.write_to(new);
+    }
     let plain = without_managed_fields(new.clone());
     let difference = compare(Some(&base), Some(&plain), shape);
     let taken = stripped(difference.modified.union(&difference.added));

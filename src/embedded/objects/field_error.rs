@@ -73,12 +73,14 @@ pub struct FieldError {
     pub value: Value,
     /// What would be right, or nothing.
     pub detail: String,
+    /// How messages show the value, if not as JSON.
+    pub shown: Option<String>,
 }
 
 impl FieldError {
     /// An error of any kind.
     pub fn new(kind: Kind, field: impl Into<String>, value: impl Into<Value>, detail: impl Into<String>) -> Self {
-        Self { kind, field: field.into(), value: value.into(), detail: detail.into() }
+        Self { kind, field: field.into(), value: value.into(), detail: detail.into(), shown: None }
     }
 
     /// A value that occurs twice.
@@ -94,6 +96,12 @@ impl FieldError {
     /// A value that breaks a rule.
     pub fn invalid(field: impl Into<String>, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, field, value, detail)
+    }
+
+    /// A value that was changed and cannot be; `shown` is how messages show it, if not as JSON.
+    pub fn immutable(field: impl Into<String>, value: impl Into<Value>, shown: Option<String>) -> Self {
+        let error = Self::invalid(field, value, "field is immutable");
+        Self { shown, ..error }
     }
 
     /// A value that is none of `supported`.
@@ -116,7 +124,7 @@ impl FieldError {
         let mut text = self.kind.title().to_owned();
         if self.kind.shows_value() {
             text.push_str(": ");
-            text.push_str(&self.value.to_string());
+            text.push_str(&self.shown.clone().unwrap_or_else(|| shown(&self.value)));
         }
         if !self.detail.is_empty() {
             text.push_str(": ");
@@ -142,6 +150,15 @@ impl fmt::Display for FieldError {
 }
 
 impl std::error::Error for FieldError {}
+
+/// A value as Go shows it: lists of texts with their type, everything else as JSON.
+fn shown(value: &Value) -> String {
+    let texts = |items: &[Value]| items.iter().map(|item| item.as_str().map(|text| format!("{text:?}"))).collect();
+    match value.as_array().and_then(|items| -> Option<Vec<String>> { texts(items) }) {
+        Some(texts) => format!("[]string{{{}}}", texts.join(", ")),
+        None => value.to_string(),
+    }
+}
 
 /// All errors in one line, as the message of an `Invalid` status has them: one as it is, several in brackets.
 pub fn summary(errors: &[FieldError]) -> String {

@@ -2,9 +2,14 @@
 //!
 //! Each function answers what is wrong, in Kubernetes' words; `None` means that the text is fine.
 
+use super::field_error::FieldError;
+
 const DNS_LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and \
     end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const DNS_LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
+    alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is \
+    '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const DNS_SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
     must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
@@ -23,6 +28,12 @@ pub fn dns_label(text: &str) -> Option<String> {
     (!is_dns_label(text)).then(|| DNS_LABEL.to_owned())
 }
 
+/// Checks a DNS label that starts with a letter (RFC 1035): names of services, plurals of resources.
+pub fn dns_label_1035(text: &str) -> Option<String> {
+    let starts_well = text.starts_with(|first: char| first.is_ascii_lowercase());
+    (!starts_well || dns_label(text).is_some()).then(|| DNS_LABEL_1035.to_owned())
+}
+
 /// Checks a DNS subdomain (RFC 1123): the names of most objects.
 pub fn dns_subdomain(text: &str) -> Option<String> {
     if text.len() > 253 {
@@ -37,6 +48,13 @@ pub fn label_value(text: &str) -> Option<String> {
         return Some(too_long(63));
     }
     (!text.is_empty() && !is_name_part(text)).then(|| LABEL_VALUE.to_owned())
+}
+
+/// Checks a finalizer at `path`: Kubernetes' own ones have plain names, all others are qualified.
+pub fn finalizer(path: &str, name: &str) -> Option<FieldError> {
+    let known = matches!(name, "foregroundDeletion" | "kubernetes" | "orphan") || name.contains('/');
+    let detail = "name is neither a standard finalizer name nor is it fully qualified";
+    (!known).then(|| FieldError::invalid(path, name, detail))
 }
 
 /// Checks the key of a label or annotation: an optional DNS prefix and a name.

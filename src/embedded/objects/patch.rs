@@ -13,6 +13,9 @@ pub enum PatchError {
     /// The patch itself cannot be read; answered with 400.
     #[error("error decoding patch: {0}")]
     Decode(String),
+    /// The patch breaks the rules of its own format; answered with 500, as Kubernetes does.
+    #[error("{0}")]
+    Malformed(String),
     /// The patch asks for something that the object cannot do; answered with 422 (Invalid).
     #[error("{0}")]
     Unprocessable(String),
@@ -23,8 +26,11 @@ pub enum PatchError {
 /// # Errors
 /// `Decode` if `patch` is no list of operations; `Unprocessable`, worded as Kubernetes words it, if one of them fails.
 pub fn json(object: &Value, patch: &Value) -> Result<Value, PatchError> {
+    if !patch.is_array() {
+        return Err(PatchError::Decode("json: a patch of this type must be a list of operations".to_owned()));
+    }
     let patch: json_patch::Patch =
-        serde_json::from_value(patch.clone()).map_err(|error| PatchError::Decode(error.to_string()))?;
+        serde_json::from_value(patch.clone()).map_err(|error| PatchError::Unprocessable(error.to_string()))?;
     let mut patched = object.clone();
     match json_patch::patch(&mut patched, &patch) {
         Ok(()) => Ok(patched),

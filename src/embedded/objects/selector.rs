@@ -5,7 +5,7 @@ mod parse;
 
 use serde_json::{Map, Value};
 
-pub use fields::{FieldSelector, FieldSelectorError, supported_fields};
+pub use fields::{ANY_KIND, FieldSelector, FieldSelectorError, supported_fields};
 
 use super::{field_error::FieldError, names};
 

@@ -30,8 +30,6 @@ use crate::{
     sidecar,
 };
 
-/// Connections from here reach the application without coming back to the sidecar.
-const TO_APPLICATION: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
 /// More than an answer to a health check has.
 const LARGEST_ANSWER: usize = 64 * 1024;
 /// `SERVING` in the answer of `grpc.health.v1.Health/Check`: field 1, a varint, of value 1.
@@ -106,7 +104,9 @@ impl AppHealth {
 
     async fn connect(&self, port: u16) -> Result<TcpStream, Unhealthy> {
         let address = SocketAddr::new(self.address, port);
-        self.host.connect(address, Some(TO_APPLICATION)).await.map_err(Unhealthy::Connect)
+        // From there it reaches the application without coming back to the sidecar.
+        let source = sidecar::source_to(self.address);
+        self.host.connect(address, Some(source)).await.map_err(Unhealthy::Connect)
     }
 
     fn request(&self, port: u16, path: &str, headers: &[ProbeHeader]) -> http::Result<Request<Full<Bytes>>> {

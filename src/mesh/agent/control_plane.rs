@@ -159,7 +159,8 @@ impl Connection {
         &mut self,
         acknowledged: Option<&str>,
     ) -> Result<Option<ProxyConfig>, AgentError> {
-        let path = format!("/v1/config?pod={}&acknowledged={}", self.pod, acknowledged.unwrap_or_default());
+        let (acknowledged, own) = (acknowledged.unwrap_or_default(), env!("CARGO_PKG_VERSION"));
+        let path = format!("/v1/config?pod={}&acknowledged={acknowledged}&program={own}", self.pod);
         let asked = Request::get(path)
             .header(HOST, &self.name)
             .body(Full::default())

@@ -1,6 +1,6 @@
 //! `POST /v1/certificate`: a service account's token and a signing request for the certificate of that account.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -14,7 +14,7 @@ use kube::{Api, api::PostParams};
 use serde::{Deserialize, Serialize};
 
 use crate::mesh::{
-    ca::{CaError, CertificateAuthority, WORKLOAD_LIFETIME},
+    ca::{CaError, CertificateAuthority},
     identity::SpiffeId,
 };
 
@@ -40,6 +40,8 @@ pub struct Signer {
     pub client: kube::Client,
     /// The first part of every identity.
     pub trust_domain: String,
+    /// How long a certificate is good for.
+    pub lifetime: Duration,
 }
 
 /// Why there is no certificate.
@@ -82,7 +84,7 @@ async fn certificate(
 ) -> Result<Json<IssuedCertificate>, Refusal> {
     let id = signer.identify(bearer(&headers).ok_or(Refusal::NoToken)?).await?;
     let now = jiff::Timestamp::now();
-    let issued = signer.authority.sign(&csr, &id, WORKLOAD_LIFETIME, now).map_err(Refusal::Sign)?;
+    let issued = signer.authority.sign(&csr, &id, signer.lifetime, now).map_err(Refusal::Sign)?;
     Ok(Json(IssuedCertificate { chain: issued.certificate, roots: signer.authority.root_pem().to_owned() }))
 }
 
@@ -130,7 +132,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::mesh::svid;
+    use crate::mesh::{ca::WORKLOAD_LIFETIME, svid};
 
     /// An API server that knows one answer to TokenReviews.
     fn api_server(status: Value) -> kube::Client {
@@ -149,6 +151,7 @@ mod tests {
             authority: Arc::new(authority),
             client: api_server(status),
             trust_domain: "cluster.local".to_owned(),
+            lifetime: WORKLOAD_LIFETIME,
         };
         let mut request = Request::post("/v1/certificate");
         if let Some(authorization) = authorization {

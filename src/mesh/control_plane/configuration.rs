@@ -1,4 +1,5 @@
-//! `GET /v1/config?pod=NAMESPACE/NAME&acknowledged=VERSION`: a proxy's newest configuration, as soon as it is another one.
+//! `GET /v1/config?pod=NAMESPACE/NAME&acknowledged=VERSION&program=VERSION`: a proxy's newest configuration, as soon as
+//! it is another one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,11 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(50);
 struct Parameters {
     pod: String,
     acknowledged: Option<String>,
+    program: Option<String>,
 }
+
+/// The longest name of a program's version; it is shown to people.
+const LONGEST_VERSION: usize = 64;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +67,7 @@ async fn configuration(
         id: peer.id,
         certificate_expires: peer.expires,
         acknowledged: parameters.acknowledged.filter(|version| !version.is_empty()),
+        program: parameters.program.filter(|version| !version.is_empty() && version.len() <= LONGEST_VERSION),
     };
     match tokio::time::timeout(LONGEST_WAIT, distributor.next(&question)).await {
         Ok(answer) => {

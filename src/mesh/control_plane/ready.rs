@@ -1,4 +1,4 @@
-//! Whether the control plane can do all its work, and what is missing.
+//! Whether the control plane can do all its work, and what is missing; and that it is alive at all.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A condition of readiness.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Condition {
-    /// The namespaces have the mesh's root.
+    /// The namespaces were given the mesh's root.
     Namespaces,
     /// The API server trusts the webhook.
     Webhook,
@@ -41,7 +41,7 @@ impl Readiness {
 
 /// The routes.
 pub fn router(readiness: Readiness) -> Router {
-    Router::new().route("/readyz", get(ready)).with_state(readiness)
+    Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(ready)).with_state(readiness)
 }
 
 /// Answers as soon as all is ready: who waits for that need not ask again and again.

@@ -1,6 +1,6 @@
 //! The control plane's own certificate, from its own authority, renewed like everybody's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rcgen::KeyPair;
@@ -13,7 +13,7 @@ use crate::{
     host::{Host, Output},
     host_println,
     mesh::{
-        ca::{CaError, CertificateAuthority, WORKLOAD_LIFETIME},
+        ca::{CaError, CertificateAuthority},
         retry::Retry,
         svid::{self, SvidError, Validity},
         tls::{self, TlsError},
@@ -42,18 +42,28 @@ pub struct ServerCertificate {
     authority: Arc<CertificateAuthority>,
     names: Vec<String>,
     shown: Arc<tls::ServerCertificate>,
-    renewal: Timestamp,
+    lifetime: Duration,
+    life: Validity,
 }
 
 impl ServerCertificate {
-    /// Issues the first certificate for a server of these DNS names.
+    /// Issues the first certificate for a server of these DNS names; it and its successors live for `lifetime`.
     ///
     /// # Errors
     /// [`ServerCertificateError`].
-    pub fn new(authority: Arc<CertificateAuthority>, names: Vec<String>) -> Result<Self, ServerCertificateError> {
-        let (chain, key, renewal) = issue(&authority, &names)?;
+    pub fn new(
+        authority: Arc<CertificateAuthority>,
+        names: Vec<String>,
+        lifetime: Duration,
+    ) -> Result<Self, ServerCertificateError> {
+        let (chain, key, life) = issue(&authority, &names, lifetime)?;
         let shown = tls::ServerCertificate::new(chain, key).map_err(ServerCertificateError::Tls)?;
-        Ok(Self { authority, names, shown: Arc::new(shown), renewal })
+        Ok(Self { authority, names, shown: Arc::new(shown), lifetime, life })
+    }
+
+    /// When the one that is shown ends.
+    pub fn expires(&self) -> Timestamp {
+        self.life.not_after
     }
 
     /// The configuration of a server that shows whichever certificate is the newest.
@@ -65,13 +75,17 @@ impl ServerCertificate {
         tls::server(self.shown.clone(), &roots).map(Arc::new).map_err(ServerCertificateError::Tls)
     }
 
-    /// Renews the certificate at half of its life, again and again.
-    pub async fn keep_fresh(mut self, host: Arc<dyn Host>) {
+    /// Renews the certificate at half of its life, again and again; `renewed` is told when each one ends.
+    pub async fn keep_fresh(mut self, host: Arc<dyn Host>, renewed: impl Fn(Timestamp)) {
         let mut retry = Retry::default();
         loop {
-            svid::wait_until(self.renewal, Timestamp::now).await;
+            // There is but one control plane, so nobody else renews at this moment.
+            svid::wait_until(self.life.renewal(Timestamp::now(), 0.5), Timestamp::now).await;
             match self.renew() {
-                Ok(()) => retry = Retry::default(),
+                Ok(()) => {
+                    retry = Retry::default();
+                    renewed(self.expires());
+                }
                 Err(error) => {
                     host_println!(host, Output::Stderr, "cannot renew the control plane's certificate: {error}");
                     retry.wait().await;
@@ -81,23 +95,25 @@ impl ServerCertificate {
     }
 
     fn renew(&mut self) -> Result<(), ServerCertificateError> {
-        let (chain, key, renewal) = issue(&self.authority, &self.names)?;
+        let (chain, key, life) = issue(&self.authority, &self.names, self.lifetime)?;
         self.shown.renew(chain, key).map_err(ServerCertificateError::Tls)?;
-        self.renewal = renewal;
+        self.life = life;
         Ok(())
     }
 }
 
-/// A chain, its key, and when to replace them.
-type Issued = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Timestamp);
+/// A chain, its key, and from when to when they are good.
+type Issued = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Validity);
 
-fn issue(authority: &CertificateAuthority, names: &[String]) -> Result<Issued, ServerCertificateError> {
+fn issue(
+    authority: &CertificateAuthority,
+    names: &[String],
+    lifetime: Duration,
+) -> Result<Issued, ServerCertificateError> {
     let key = KeyPair::generate().map_err(ServerCertificateError::Key)?;
-    let issued = authority
-        .sign_server(&key, names, WORKLOAD_LIFETIME, Timestamp::now())
-        .map_err(ServerCertificateError::Sign)?;
+    let issued =
+        authority.sign_server(&key, names, lifetime, Timestamp::now()).map_err(ServerCertificateError::Sign)?;
     let chain = svid::certificates(&issued.certificate).map_err(ServerCertificateError::Read)?;
-    // There is but one control plane, so nobody else renews at this moment.
-    let renewal = Validity::of(&chain[0]).map_err(ServerCertificateError::Read)?.renewal(Timestamp::now(), 0.5);
-    Ok((chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())), renewal))
+    let life = Validity::of(&chain[0]).map_err(ServerCertificateError::Read)?;
+    Ok((chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())), life))
 }

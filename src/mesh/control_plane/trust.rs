@@ -47,7 +47,10 @@ pub struct Root {
     pub owner: OwnerReference,
 }
 
-/// Gives every namespace the root; `done` is called when all that are there at the start have it. Never ends by itself.
+/// Gives every namespace the root; `done` is called when all that are there at the start were asked to take it. Never
+/// ends by itself.
+///
+/// A namespace that refuses it (a stranger's webhook may) is asked again, and keeps nobody else waiting meanwhile.
 ///
 /// The namespaces of the cluster itself are left alone: their pods get no sidecars.
 pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Root, done: impl FnOnce()) {
@@ -83,9 +86,9 @@ pub async fn in_namespaces(host: Arc<dyn Host>, client: kube::Client, root: Root
         write_all(&*host, &client, &root, &mut missing, &mut written).await;
         if missing.is_empty() {
             retry = Retry::default();
-            if let Some(done) = done.take() {
-                done();
-            }
+        }
+        if let Some(done) = done.take() {
+            done();
         }
     }
 }

@@ -99,9 +99,21 @@ fn take(host: &dyn Host, objects: &mut Objects, (place, event): Event) -> bool {
     match event {
         Ok(event) => objects.take(place, &resource(&KINDS[place]), event),
         Err(error) => {
-            host_println!(host, Output::Stderr, "cannot watch {}: {error}", KINDS[place].3);
+            if !is_expired(&error) {
+                host_println!(host, Output::Stderr, "cannot watch {}: {error}", KINDS[place].3);
+            }
             false
         }
+    }
+}
+
+/// Whether the watch just has to begin anew: the API server does not know any more, or not yet, where it was.
+fn is_expired(error: &watcher::Error) -> bool {
+    const GONE: u16 = 410;
+    match error {
+        watcher::Error::WatchError(status) => status.code == GONE,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == GONE,
+        _ => false,
     }
 }
 

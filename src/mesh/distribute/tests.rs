@@ -51,6 +51,7 @@ fn question(name: &str, acknowledged: Option<&Configuration>) -> Question {
         id: id(&pod(name)),
         pod: pod(name),
         certificate_expires: EXPIRES,
+        program: None,
         acknowledged: acknowledged.map(|configuration| configuration.version.clone()),
     }
 }

@@ -15,7 +15,7 @@ pub(super) const INCLUDE_INBOUND: &str = "traffic.sidecar.istio.io/includeInboun
 pub(super) const EXCLUDE_OUTBOUND: &str = "traffic.sidecar.istio.io/excludeOutboundPorts";
 /// Outbound addresses that bypass the sidecar.
 pub(super) const EXCLUDE_RANGES: &str = "traffic.sidecar.istio.io/excludeOutboundIPRanges";
-/// Outbound addresses that go through the sidecar; only `*` is possible here.
+/// Outbound addresses that go through the sidecar (`*` by default).
 pub(super) const INCLUDE_RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
 
 /// Ports of the sidecar itself: metrics, readiness, telemetry.
@@ -23,8 +23,11 @@ const OWN_PORTS: &str = "15090,15021,15020";
 /// The user whose connections are not redirected.
 const PROXY_UID: u32 = 1337;
 
-/// The init container that redirects the pod's connections as its annotations say.
-pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) -> Result<Value, FlagError> {
+/// The flags of the program `init` that say what a pod's annotations say.
+///
+/// # Errors
+/// [`FlagError`], with the annotation as the flag, if one makes no sense.
+pub fn redirect_flags(annotations: &BTreeMap<String, String>) -> Result<Vec<String>, FlagError> {
     let text = |name: &str, default: &str| annotations.get(name).map_or(default, String::as_str).trim().to_owned();
     let included = text(INCLUDE_INBOUND, "*");
     init::included(INCLUDE_INBOUND, &included)?;
@@ -35,20 +38,23 @@ pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) 
     let outbound = text(EXCLUDE_OUTBOUND, "");
     init::ports(EXCLUDE_OUTBOUND, &outbound)?;
     let through = text(INCLUDE_RANGES, "*");
-    if through != "*" {
-        return Err(FlagError::Value { flag: INCLUDE_RANGES, value: through, expected: "*" });
-    }
+    init::included_ranges(INCLUDE_RANGES, &through)?;
     let excluded = if excluded.is_empty() { OWN_PORTS.to_owned() } else { format!("{OWN_PORTS},{excluded}") };
     let uid = PROXY_UID.to_string();
-    let args = [
-        "-p", "15001", "-z", "15006", "-u", &uid, "-m", "REDIRECT", "-i", "*", "-x", &ranges, "-b", &included, "-d",
-        &excluded, "-o", &outbound,
+    let flags = [
+        "-p", "15001", "-z", "15006", "-u", &uid, "-m", "REDIRECT", "-i", &through, "-x", &ranges, "-b", &included,
+        "-d", &excluded, "-o", &outbound,
     ];
+    Ok(flags.map(str::to_owned).to_vec())
+}
+
+/// The init container that redirects the pod's connections as its annotations say.
+pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) -> Result<Value, FlagError> {
     Ok(json!({
         "name": INIT_CONTAINER,
         "image": settings.image,
         "command": ["init"],
-        "args": args,
+        "args": redirect_flags(annotations)?,
         "resources": resources(),
         "securityContext": {
             "allowPrivilegeEscalation": false,
@@ -63,6 +69,9 @@ pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) 
 }
 
 /// The sidecar.
+///
+/// It has no liveness probe: while the control plane is away a new sidecar waits for its certificate, and a restart
+/// would only cut the connections of one that has it.
 pub(super) fn proxy(settings: &Settings, probes: &AppProbes) -> Value {
     json!({
         "name": PROXY_CONTAINER,
@@ -84,6 +93,7 @@ pub(super) fn proxy(settings: &Settings, probes: &AppProbes) -> Value {
             "runAsGroup": PROXY_UID,
             "runAsNonRoot": true,
             "runAsUser": PROXY_UID,
+            "seccompProfile": { "type": "RuntimeDefault" },
         },
         "volumeMounts": [
             { "name": "istiod-ca-cert", "mountPath": "/var/run/secrets/istio", "readOnly": true },
@@ -122,5 +132,6 @@ fn environment(settings: &Settings, probes: &AppProbes) -> Vec<Value> {
 }
 
 fn resources() -> Value {
-    json!({ "requests": { "cpu": "10m", "memory": "40Mi" } })
+    // Many times what it takes; a sidecar that grows for ever must not take its node down.
+    json!({ "limits": { "memory": "256Mi" }, "requests": { "cpu": "10m", "memory": "40Mi" } })
 }

@@ -118,6 +118,7 @@ fn annotations_reach_the_redirection() {
         "traffic.sidecar.istio.io/includeInboundPorts": "8080,9000",
         "traffic.sidecar.istio.io/excludeOutboundPorts": "5432",
         "traffic.sidecar.istio.io/excludeOutboundIPRanges": "192.168.0.0/16",
+        "traffic.sidecar.istio.io/includeOutboundIPRanges": "10.0.0.0/8",
     });
     let injected = injected(&pod);
     let args: Vec<String> = serde_json::from_value(injected["spec"]["initContainers"][0]["args"].clone()).unwrap();
@@ -125,7 +126,9 @@ fn annotations_reach_the_redirection() {
     assert_eq!(redirect.exclude_inbound, [15090, 15021, 15020, 9000]);
     assert_eq!(redirect.include_inbound, crate::host::Ports::Only(vec![8080, 9000]));
     assert_eq!(redirect.exclude_outbound, [5432]);
-    assert_eq!(redirect.exclude_outbound_ranges, [([192, 168, 0, 0].into(), 16)]);
+    assert_eq!(redirect.exclude_outbound_ranges, ["192.168.0.0/16".parse().unwrap()]);
+    let included = vec!["10.0.0.0/8".parse().unwrap()];
+    assert_eq!(redirect.include_outbound_ranges, crate::host::Ranges::Only(included));
 }
 
 #[test]
@@ -165,5 +168,5 @@ fn senseless_pods_are_refused() {
     insta::assert_snapshot!(annotated("excludeInboundPorts", "web"), @"annotation traffic.sidecar.istio.io/excludeInboundPorts web: not a list of ports");
     insta::assert_snapshot!(annotated("includeInboundPorts", "-1"), @"annotation traffic.sidecar.istio.io/includeInboundPorts -1: not a list of ports");
     insta::assert_snapshot!(annotated("excludeOutboundIPRanges", "10.0.0.0"), @"annotation traffic.sidecar.istio.io/excludeOutboundIPRanges 10.0.0.0: not a list of address ranges");
-    insta::assert_snapshot!(annotated("includeOutboundIPRanges", "10.0.0.0/8"), @"annotation traffic.sidecar.istio.io/includeOutboundIPRanges 10.0.0.0/8: not *");
+    insta::assert_snapshot!(annotated("includeOutboundIPRanges", "10.0.0.0/33"), @"annotation traffic.sidecar.istio.io/includeOutboundIPRanges 10.0.0.0/33: not a list of address ranges");
 }

@@ -47,6 +47,7 @@ fn concluded(
     at_server: Option<&AccessLog>,
 ) -> String {
     let exchange = Exchange {
+        witnessed: true,
         request: &Request::get("http://httpbin.foo:8000/headers"),
         caller: "sleep.foo",
         caller_has_sidecar: caller.is_some(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// How long pods stay on a node in trouble, in seconds.
 const PATIENCE: i64 = 300;
 
-/// Adds the tolerations that a pod does not have yet, and the priority of pods without a class.
+/// Adds the tolerations that a pod does not have yet.
 pub(super) fn add(pod: &mut Value) {
     let spec = &mut pod["spec"];
     let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
@@ -21,6 +21,11 @@ pub(super) fn add(pod: &mut Value) {
         }
     }
     spec["tolerations"] = tolerations.into();
+}
+
+/// Adds the priority of pods without a class.
+pub(super) fn add_priority(pod: &mut Value) {
+    let spec = &mut pod["spec"];
     if spec["priority"].is_null() {
         spec["priority"] = 0.into();
     }

@@ -12,10 +12,11 @@ pub const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 pub fn default(definition: &mut Value) {
     let spec = &mut definition["spec"];
     set_default(spec, "conversion", json!({"strategy": "None"}));
-    set_default(spec, "scope", "Namespaced");
     let kind = spec["names"]["kind"].as_str().unwrap_or_default().to_owned();
-    set_default(&mut spec["names"], "singular", kind.to_lowercase());
-    set_default(&mut spec["names"], "listKind", format!("{kind}List"));
+    if !kind.is_empty() {
+        set_default(&mut spec["names"], "singular", kind.to_lowercase());
+        set_default(&mut spec["names"], "listKind", format!("{kind}List"));
+    }
     for version in items_mut(spec, "/versions") {
         for column in items_mut(version, "/additionalPrinterColumns") {
             set_default(column, "priority", 0);

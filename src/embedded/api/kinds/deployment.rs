@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, immutable, invalid, keep, pod_spec, set_default, validate_selector_and_template};
+use super::{
+    FieldError, forbidden, immutable, invalid, keep, not_negative, pod_spec, set_default, unsupported,
+    validate_selector_and_template,
+};
 
 /// Fills in what apps/v1 promises.
 pub fn default(deployment: &mut Value) {
@@ -31,14 +34,60 @@ pub fn prepare_update(deployment: &mut Value, before: &Value) {
     keep(deployment, before, "status");
 }
 
-/// Complains about the selector, the template and the numbers.
+/// Complains about the selector, the template, the strategy and the numbers.
 pub fn validate(deployment: &Value) -> Vec<FieldError> {
-    let mut causes = validate_selector_and_template(deployment);
-    let replicas = &deployment["spec"]["replicas"];
-    if replicas.as_i64().is_some_and(|count| count < 0) {
-        causes.push(invalid("spec.replicas", replicas, "must be greater than or equal to 0"));
+    let mut causes = Vec::new();
+    let spec = &deployment["spec"];
+    not_negative(&spec["replicas"], "spec.replicas", &mut causes);
+    causes.extend(validate_selector_and_template(deployment));
+    check_strategy(&spec["strategy"], &mut causes);
+    for field in ["minReadySeconds", "revisionHistoryLimit"] {
+        not_negative(&spec[field], &format!("spec.{field}"), &mut causes);
+    }
+    let number = |field: &str| spec[field].as_i64().unwrap_or(0);
+    if spec["progressDeadlineSeconds"].is_number() {
+        not_negative(&spec["progressDeadlineSeconds"], "spec.progressDeadlineSeconds", &mut causes);
+        if number("progressDeadlineSeconds") <= number("minReadySeconds") {
+            let detail = "must be greater than minReadySeconds";
+            causes.push(invalid("spec.progressDeadlineSeconds", &spec["progressDeadlineSeconds"], detail));
+        }
     }
     causes
+}
+
+fn check_strategy(strategy: &Value, causes: &mut Vec<FieldError>) {
+    let rolling = &strategy["rollingUpdate"];
+    match strategy["type"].as_str() {
+        Some("Recreate") if rolling.is_object() => {
+            let detail = "may not be specified when strategy `type` is 'Recreate'";
+            causes.push(forbidden("spec.strategy.rollingUpdate", detail));
+        }
+        Some("Recreate") => {}
+        Some("RollingUpdate") => check_rolling_update(rolling, causes),
+        _ => causes.push(unsupported("spec.strategy", strategy, &["Recreate", "RollingUpdate"])),
+    }
+}
+
+fn check_rolling_update(rolling: &Value, causes: &mut Vec<FieldError>) {
+    const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or \
+        '93%', regex used for validation is '[0-9]+%')";
+    let percent = |field: &str| rolling[field].as_str().and_then(|text| text.strip_suffix('%')?.parse::<u32>().ok());
+    for field in ["maxUnavailable", "maxSurge"] {
+        let (value, path) = (&rolling[field], format!("spec.strategy.rollingUpdate.{field}"));
+        if value.is_string() && percent(field).is_none() {
+            causes.push(invalid(path, value, PERCENT));
+        } else {
+            not_negative(value, &path, causes);
+        }
+    }
+    let is_zero = |field: &str| rolling[field] == 0 || percent(field) == Some(0);
+    let field = "spec.strategy.rollingUpdate.maxUnavailable";
+    if is_zero("maxUnavailable") && is_zero("maxSurge") {
+        causes.push(invalid(field, &rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0"));
+    }
+    if percent("maxUnavailable").is_some_and(|percent| percent > 100) {
+        causes.push(invalid(field, &rolling["maxUnavailable"], "must not be greater than 100%"));
+    }
 }
 
 /// The same for a changed deployment, whose selector is fixed.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::keep;
+use crate::embedded::objects::{field_error::FieldError, names};
 
 /// The finalizer that keeps a namespace until everything in it is gone.
 pub const FINALIZER: &str = "kubernetes";
@@ -19,8 +20,21 @@ pub fn default(namespace: &mut Value) {
 
 /// Starts a namespace's life.
 pub fn prepare_create(namespace: &mut Value) {
-    namespace["spec"] = json!({"finalizers": [FINALIZER]});
+    let mut finalizers = super::items(&namespace["spec"]["finalizers"]).to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        finalizers.push(FINALIZER.into());
+    }
+    namespace["spec"] = json!({"finalizers": finalizers});
     namespace["status"] = json!({"phase": "Active"});
+}
+
+/// Complains about finalizers that nobody could own.
+pub fn validate(namespace: &Value) -> Vec<FieldError> {
+    let finalizers = namespace["spec"]["finalizers"].as_array().into_iter().flatten().enumerate();
+    let check = |(index, name): (usize, &Value)| {
+        names::finalizer(&format!("spec.finalizers[{index}]"), name.as_str().unwrap_or_default())
+    };
+    finalizers.filter_map(check).collect()
 }
 
 /// Leaves finalizers to `/finalize` and the phase to `/status`.

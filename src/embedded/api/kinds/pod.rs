@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, forbidden, items, keep, pod_spec, pod_validation};
+use super::{FieldError, forbidden, invalid, items, keep, pod_spec, pod_validation};
 
 /// Fills in what core/v1 promises.
 pub fn default(pod: &mut Value) {
@@ -29,11 +29,21 @@ pub fn validate(pod: &Value) -> Vec<FieldError> {
 /// Complains about a changed pod: hardly anything of it may change.
 pub fn validate_update(pod: &Value, before: &Value) -> Vec<FieldError> {
     let mut causes = pod_validation::validate_spec(&pod["spec"], "spec");
+    let lists = ["containers", "initContainers"];
+    let counts = |pod: &Value| lists.map(|list| items(&pod["spec"][list]).len());
+    if counts(pod) != counts(before) {
+        causes.push(forbidden("spec.containers", "pod updates may not add or remove containers"));
+    }
+    let deadline = |pod: &Value| pod["spec"]["activeDeadlineSeconds"].as_i64();
+    if deadline(before).is_some_and(|old| deadline(pod).is_none_or(|new| new > old)) {
+        let detail = "must be less than or equal to previous value";
+        causes.push(invalid("spec.activeDeadlineSeconds", &pod["spec"]["activeDeadlineSeconds"], detail));
+    }
     let mut allowed = before["spec"].clone();
     for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"] {
         keep(&mut allowed, &pod["spec"], field);
     }
-    for list in ["containers", "initContainers"] {
+    for list in lists {
         let images = items(&pod["spec"][list]).iter().map(|container| container["image"].clone());
         for (container, image) in super::items_mut(&mut allowed, &format!("/{list}")).iter_mut().zip(images) {
             container["image"] = image;

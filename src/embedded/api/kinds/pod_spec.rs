@@ -1,8 +1,9 @@
 //! The defaults of a pod's `spec`, in pods and in the templates of workloads.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{is_unset, items_mut, set_default};
+use crate::embedded::objects::quantity::Quantity;
 
 /// Fills in the defaults of a template.
 pub(super) fn default_template(template: &mut Value) {
@@ -27,8 +28,16 @@ pub(super) fn default(spec: &mut Value) {
     for volume in items_mut(spec, "/volumes") {
         default_volume(volume);
     }
+    let host_network = spec["hostNetwork"] == true;
     for list in ["/containers", "/initContainers"] {
-        items_mut(spec, list).iter_mut().for_each(default_container);
+        for container in items_mut(spec, list) {
+            default_container(container);
+            for port in items_mut(container, "/ports").iter_mut().filter(|_| host_network) {
+                // In the host's network a port is the host's.
+                let number = port["containerPort"].clone();
+                set_default(port, "hostPort", number);
+            }
+        }
     }
 }
 
@@ -79,11 +88,21 @@ fn default_container(container: &mut Value) {
             default_probe(probe);
         }
     }
+    for hook in ["/lifecycle/postStart/httpGet", "/lifecycle/preStop/httpGet"] {
+        container.pointer_mut(hook).into_iter().for_each(default_http);
+    }
     default_requests(container);
 }
 
-/// A limit without a request is a request too.
+/// Amounts have one form, and a limit without a request is a request too.
 fn default_requests(container: &mut Value) {
+    for list in ["limits", "requests"] {
+        for amount in container["resources"][list].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Some(quantity) = amount.as_str().and_then(Quantity::parse) {
+                *amount = quantity.in_thousandths().to_string().into();
+            }
+        }
+    }
     let Some(limits) = container["resources"]["limits"].as_object().cloned() else { return };
     for (name, limit) in limits {
         set_default(&mut container["resources"]["requests"], &name, limit);
@@ -96,13 +115,15 @@ fn default_probe(probe: &mut Value) {
     {
         set_default(probe, field, value);
     }
-    if let Some(http) = probe.get_mut("httpGet") {
-        set_default(http, "path", "/");
-        set_default(http, "scheme", "HTTP");
-    }
+    probe.get_mut("httpGet").into_iter().for_each(default_http);
     if let Some(grpc) = probe.get_mut("grpc") {
         set_default(grpc, "service", "");
     }
+}
+
+fn default_http(request: &mut Value) {
+    set_default(request, "path", "/");
+    set_default(request, "scheme", "HTTP");
 }
 
 fn default_field_ref(reference: &mut Value) {

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{FieldError, invalid, is_unset, items, items_mut, required, set_default, unsupported};
+use crate::embedded::objects::names;
 
+/// The group of roles, users and groups.
 const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Fills in the groups of a binding's role and subjects.
@@ -11,10 +13,8 @@ pub fn default_binding(binding: &mut Value) {
     if is_unset(&binding["roleRef"]["apiGroup"]) {
         binding["roleRef"]["apiGroup"] = GROUP.into();
     }
-    let namespace = binding["metadata"]["namespace"].clone();
     for subject in items_mut(binding, "/subjects") {
         match subject["kind"].as_str() {
-            Some("ServiceAccount") if namespace.is_string() => set_default(subject, "namespace", namespace.clone()),
             Some("Group" | "User") => set_default(subject, "apiGroup", GROUP),
             _ => {}
         }
@@ -42,13 +42,28 @@ fn validate_rules(role: &Value, namespaced: bool) -> Vec<FieldError> {
         if !urls.is_empty() && namespaced {
             let detail = "namespaced rules cannot apply to non-resource URLs";
             causes.push(invalid(format!("{path}.nonResourceURLs"), &rule["nonResourceURLs"], detail));
-        } else if urls.is_empty() && items(&rule["apiGroups"]).is_empty() {
+        }
+        let parts = ["apiGroups", "resources", "resourceNames"];
+        if !urls.is_empty() {
+            if parts.iter().any(|&part| !items(&rule[part]).is_empty()) {
+                let detail = "rules cannot apply to both regular resources and non-resource URLs";
+                causes.push(invalid(format!("{path}.nonResourceURLs"), &rule["nonResourceURLs"], detail));
+            }
+            continue;
+        }
+        if items(&rule["apiGroups"]).is_empty() {
             let detail = "resource rules must supply at least one api group";
             causes.push(required(format!("{path}.apiGroups"), detail));
-        } else if urls.is_empty() && items(&rule["resources"]).is_empty() {
+        }
+        if items(&rule["resources"]).is_empty() {
             let detail = "resource rules must supply at least one resource";
             causes.push(required(format!("{path}.resources"), detail));
         }
+    }
+    let aggregation = &role["aggregationRule"];
+    if aggregation.is_object() && items(&aggregation["clusterRoleSelectors"]).is_empty() {
+        let detail = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+        causes.push(required("aggregationRule.clusterRoleSelectors", detail));
     }
     causes
 }
@@ -68,15 +83,36 @@ pub fn validate_binding(binding: &Value) -> Vec<FieldError> {
         causes.push(required("roleRef.name", ""));
     }
     for (index, subject) in items(&binding["subjects"]).iter().enumerate() {
-        let path = format!("subjects[{index}]");
-        if is_unset(&subject["name"]) {
-            causes.push(required(format!("{path}.name"), ""));
-        }
-        if subject["kind"] == "ServiceAccount" && is_unset(&subject["namespace"]) {
-            causes.push(required(format!("{path}.namespace"), ""));
-        }
+        let namespaced = binding["kind"] == "RoleBinding";
+        check_subject(subject, &format!("subjects[{index}]"), namespaced, &mut causes);
     }
     causes
+}
+
+fn check_subject(subject: &Value, path: &str, namespaced: bool, causes: &mut Vec<FieldError>) {
+    let name = subject["name"].as_str().unwrap_or_default();
+    if name.is_empty() {
+        causes.push(required(format!("{path}.name"), ""));
+    }
+    let group = &subject["apiGroup"];
+    match subject["kind"].as_str() {
+        Some("ServiceAccount") => {
+            let problem = names::dns_subdomain(name).filter(|_| !name.is_empty());
+            causes.extend(problem.map(|detail| invalid(format!("{path}.name"), &subject["name"], &detail)));
+            if !is_unset(group) {
+                causes.push(unsupported(format!("{path}.apiGroup"), group, &[""]));
+            }
+            if !namespaced && is_unset(&subject["namespace"]) {
+                causes.push(required(format!("{path}.namespace"), ""));
+            }
+        }
+        Some("Group" | "User") if group == GROUP => {}
+        Some("Group" | "User") => causes.push(unsupported(format!("{path}.apiGroup"), group, &[GROUP])),
+        _ => {
+            let known = &["ServiceAccount", "User", "Group"];
+            causes.push(unsupported(format!("{path}.kind"), &subject["kind"], known));
+        }
+    }
 }
 
 /// The same for a changed binding, whose role is fixed.

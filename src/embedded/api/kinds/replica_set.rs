@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, immutable, keep, pod_spec, set_default, validate_selector_and_template};
+use super::{FieldError, immutable, keep, not_negative, pod_spec, set_default, validate_selector_and_template};
 
 /// Fills in what apps/v1 promises.
 pub fn default(set: &mut Value) {
@@ -24,7 +24,10 @@ pub fn prepare_update(set: &mut Value, before: &Value) {
 
 /// Complains about the selector and the template.
 pub fn validate(set: &Value) -> Vec<FieldError> {
-    validate_selector_and_template(set)
+    let mut causes = Vec::new();
+    not_negative(&set["spec"]["replicas"], "spec.replicas", &mut causes);
+    causes.extend(validate_selector_and_template(set));
+    causes
 }
 
 /// The same for a changed set, whose selector is fixed.

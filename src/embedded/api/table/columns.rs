@@ -36,6 +36,11 @@ const fn number(name: &'static str, cell: fn(&Value) -> Value) -> Column {
     Column { name, value: "integer", wide: false, cell }
 }
 
+/// A number that the column does not promise to be one.
+const fn count(name: &'static str, cell: fn(&Value) -> Value) -> Column {
+    Column { name, value: "string", wide: false, cell }
+}
+
 const fn wide(name: &'static str, cell: fn(&Value) -> Value) -> Column {
     Column { name, value: "string", wide: true, cell }
 }
@@ -49,7 +54,7 @@ const CREATED_AT: Column = Column {
     cell: |object| object["metadata"]["creationTimestamp"].clone(),
 };
 
-const DATA: Column = number("Data", |object| {
+const DATA: Column = count("Data", |object| {
     let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
     (count("data") + count("binaryData")).into()
 });
@@ -68,8 +73,8 @@ static TABLES: &[(&str, &[Column])] = &[
         &[
             NAME,
             text("Ready", deployment::ready),
-            number("Up-to-date", |object| deployment::count(&object["status"]["updatedReplicas"])),
-            number("Available", |object| deployment::count(&object["status"]["availableReplicas"])),
+            count("Up-to-date", |object| deployment::count(&object["status"]["updatedReplicas"])),
+            count("Available", |object| deployment::count(&object["status"]["availableReplicas"])),
             AGE,
             wide("Containers", deployment::containers),
             wide("Images", deployment::images),
@@ -103,10 +108,7 @@ static TABLES: &[(&str, &[Column])] = &[
         ],
     ),
     ("Lease", &[NAME, text("Holder", |object| object["spec"]["holderIdentity"].clone()), AGE]),
-    (
-        "MutatingWebhookConfiguration",
-        &[NAME, number("Webhooks", |object| object["webhooks"].as_array().map_or(0, Vec::len).into()), AGE],
-    ),
+    ("MutatingWebhookConfiguration", WEBHOOKS),
     ("Namespace", &[NAME, text("Status", |object| object["status"]["phase"].clone()), AGE]),
     (
         "Node",
@@ -168,7 +170,11 @@ static TABLES: &[(&str, &[Column])] = &[
         "ServiceAccount",
         &[NAME, number("Secrets", |object| object["secrets"].as_array().map_or(0, Vec::len).into()), AGE],
     ),
+    ("ValidatingWebhookConfiguration", WEBHOOKS),
 ];
+
+const WEBHOOKS: &[Column] =
+    &[NAME, number("Webhooks", |object| object["webhooks"].as_array().map_or(0, Vec::len).into()), AGE];
 
 const BINDING: &[Column] = &[
     NAME,

@@ -16,7 +16,13 @@ use super::{
 };
 use crate::{
     embedded::node::sync::{lock, read, write},
-    host::{Listener, Redirect},
+    host::{
+        Listener, Redirect,
+        redirect::{
+            Packet,
+            rules::{Family, Hook, Table},
+        },
+    },
 };
 
 /// The first port given to a listener that asked for any (as Linux does by default).
@@ -28,7 +34,7 @@ pub struct PodNetwork {
     network: Network,
     address: Ipv4Addr,
     sockets: Mutex<HashMap<u16, Vec<Arc<Socket>>>>,
-    redirect: RwLock<Option<Arc<Redirect>>>,
+    redirect: RwLock<Option<Table>>,
     owners: AtomicU64,
 }
 
@@ -78,12 +84,13 @@ impl PodNetwork {
     }
 
     /// Replaces the redirect rules.
-    pub fn set_redirect(&self, redirect: Redirect) {
-        *write(&self.redirect) = Some(Arc::new(redirect));
+    pub fn set_redirect(&self, redirect: &Redirect) {
+        *write(&self.redirect) = Some(redirect.table(Family::Ip));
     }
 
-    pub(super) fn redirect(&self) -> Option<Arc<Redirect>> {
-        read(&self.redirect).clone()
+    /// The port that a connection goes to instead of the one that was dialled.
+    pub(super) fn redirected(&self, hook: Hook, packet: &Packet) -> Option<u16> {
+        read(&self.redirect).as_ref()?.decide(hook, packet)
     }
 
     /// The socket that a connection to `to` reaches inside this pod.

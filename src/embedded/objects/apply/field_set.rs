@@ -132,7 +132,10 @@ impl FieldSet {
         if self.member {
             paths.push(path.to_owned());
         }
-        for (step, child) in &self.children {
+        // First what ends here, then what goes on, as Kubernetes lists them.
+        let (leaves, branches): (Vec<_>, Vec<_>) =
+            self.children.iter().partition(|(_, child)| child.children.is_empty());
+        for (step, child) in leaves.into_iter().chain(branches) {
             child.collect_paths(&format!("{path}{}", show_step(step)), paths);
         }
     }

@@ -72,10 +72,12 @@ impl Manager {
             "manager": self.name,
             "operation": self.operation.name(),
             "apiVersion": self.api_version,
-            "time": self.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": self.fields.to_json(),
         });
+        if !self.time.is_empty() {
+            entry["time"] = Value::from(self.time.clone());
+        }
         if !self.subresource.is_empty() {
             entry["subresource"] = Value::from(self.subresource.clone());
         }

@@ -144,7 +144,8 @@ fn check_elements(elements: &[Value], list: ListType<'_>, element: Shape<'_>, pa
             && keys.of(value).is_none()
         {
             return Err(format!(
-                "{path}: element {index}: associative list with keys has an element that omits key field {:?}",
+                "{path}: element {index}: associative list with keys has an element that omits key field {:?} (and doesn't \
+                 have default value)",
                 keys.first_missing(value)
             ));
         }

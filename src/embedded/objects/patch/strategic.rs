@@ -69,14 +69,16 @@ fn merge_list(mut current: Vec<Value>, patch: &[Value], shape: Shape<'_>) -> Res
     match shape.patch_strategy() {
         PatchStrategy::Replace => Ok(patch.to_vec()),
         PatchStrategy::MergeScalars => {
-            for value in patch {
-                if !current.contains(value) {
-                    current.push(value.clone());
-                }
-            }
-            Ok(current)
+            let live = current.clone();
+            let added: Vec<Value> = patch.iter().filter(|value| !current.contains(value)).cloned().collect();
+            current.extend(added);
+            Ok(ordered(current, &live, patch, |a, b| a == b))
         }
-        PatchStrategy::MergeBy(key) => merge_by_key(current, patch, key, shape.element()),
+        PatchStrategy::MergeBy(key) => {
+            let live = current.clone();
+            let merged = merge_by_key(current, patch, key, shape.element())?;
+            Ok(ordered(merged, &live, patch, |a, b| a.get(key) == b.get(key)))
+        }
     }
 }
 
@@ -92,7 +94,7 @@ fn merge_by_key(
     for entry in patch.iter().filter(|entry| !is_only_replace(entry)) {
         let fields = entry.as_object().ok_or_else(|| unprocessable("a list with a merge key has maps as elements"))?;
         let wanted = fields.get(key).ok_or_else(|| {
-            PatchError::Unprocessable(format!("map: {entry} does not contain declared merge key: {key}"))
+            PatchError::Malformed(format!("map: {} does not contain declared merge key: {key}", go_map(entry)))
         })?;
         let position = current.iter().position(|existing| existing.get(key) == Some(wanted));
         match (directive(fields)?, position) {
@@ -108,6 +110,45 @@ fn merge_by_key(
         }
     }
     Ok(current)
+}
+
+/// Orders a merged list: the patch's elements keep the patch's order and the others theirs; one of the others comes
+/// before one of the patch's only if it did so in the live list.
+fn ordered(merged: Vec<Value>, live: &[Value], patch: &[Value], same: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
+    let place = |list: &[Value], element: &Value| list.iter().position(|other| same(other, element));
+    let (mut named, others): (Vec<Value>, Vec<Value>) =
+        merged.into_iter().partition(|element| place(patch, element).is_some());
+    named.sort_by_key(|element| place(patch, element));
+    let (mut named, mut others) = (named.into_iter().peekable(), others.into_iter().peekable());
+    let mut all = Vec::new();
+    loop {
+        let other_first = match (others.peek(), named.peek()) {
+            (Some(other), Some(named)) => matches!(
+                (place(live, other), place(live, named)),
+                (Some(other), Some(named)) if other < named
+            ),
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        match if other_first { others.next() } else { named.next() } {
+            Some(element) => all.push(element),
+            None => return all,
+        }
+    }
+}
+
+/// A value as Go prints it.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
+            format!("map[{}]", fields.join(" "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// `{$patch: replace}` as an element: the whole list is replaced by the other elements.
@@ -131,7 +172,10 @@ fn directive(fields: &Map<String, Value>) -> Result<Option<Directive>, PatchErro
             Some("delete") => Ok(Some(Directive::Delete)),
             Some("merge") => Ok(Some(Directive::Merge)),
             Some("replace") => Ok(Some(Directive::Replace)),
-            _ => Err(PatchError::Unprocessable(format!("unknown patch type found: {value}"))),
+            _ => {
+                let (value, map) = (go_map(value), go_map(&Value::Object(fields.clone())));
+                Err(PatchError::Malformed(format!("unknown patch type: {value} in map: {map}")))
+            }
         },
     }
 }

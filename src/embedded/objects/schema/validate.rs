@@ -107,12 +107,6 @@ fn check_number(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fie
         let quotient = number / factor;
         require(quotient.fract() == 0.0, value, path, || format!("should be a multiple of {factor}"), errors);
     }
-    if let Some(format) = schema.format.as_deref()
-        && !format::number_fits(format, value)
-    {
-        let detail = format!("{path} in body must be of type {format}: \"{value}\"");
-        errors.push(FieldError::invalid(path, value.clone(), detail));
-    }
 }
 
 fn check_text(schema: &Schema, text: &str, path: &str, errors: &mut Vec<FieldError>) {
@@ -121,10 +115,11 @@ fn check_text(schema: &Schema, text: &str, path: &str, errors: &mut Vec<FieldErr
     if let Some(most) = schema.max_length.filter(|most| length > *most) {
         errors.push(FieldError::new(Kind::TooLong, path, text, format!("may not be more than {most} bytes")));
     }
-    if let Some(least) = schema.min_length {
-        require(length >= least, &value, path, || format!("should be at least {least} chars long"), errors);
-    }
-    if let Some(pattern) = schema.regex() {
+    // Of these rules, the first that is broken is enough.
+    let too_long = schema.max_length.is_some_and(|most| length > most);
+    if let Some(least) = schema.min_length.filter(|least| length < *least && !too_long) {
+        require(false, &value, path, || format!("should be at least {least} chars long"), errors);
+    } else if let Some(pattern) = schema.regex().filter(|_| !too_long) {
         require(pattern.is_match(text), &value, path, || format!("should match '{}'", pattern.as_str()), errors);
     }
     if let Some(format) = schema.format.as_deref()
@@ -195,19 +190,26 @@ fn check_map(schema: &Schema, fields: &Map<String, Value>, path: &str, errors: &
 }
 
 fn check_combinations(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let mut fail = |rule: &str| errors.push(FieldError::invalid("", "", format!("\"{path}\" must {rule}")));
+    let fail = |rule: &str| FieldError::invalid("", "", format!("\"{path}\" must {rule}"));
     if !schema.any_of.is_empty() && !schema.any_of.iter().any(|branch| branch.accepts(value, path)) {
-        fail("validate at least one schema (anyOf)");
+        errors.push(fail("validate at least one schema (anyOf)"));
+        errors.extend(nearest(&schema.any_of, value, path));
     }
     if !schema.one_of.is_empty() {
         match schema.one_of.iter().filter(|branch| branch.accepts(value, path)).count() {
-            0 => fail("validate one and only one schema (oneOf). Found none valid"),
+            0 => {
+                errors.push(fail("validate one and only one schema (oneOf). Found none valid"));
+                errors.extend(nearest(&schema.one_of, value, path));
+            }
             1 => {}
-            valid => fail(&format!("validate one and only one schema (oneOf). Found {valid} valid alternatives")),
+            valid => {
+                errors
+                    .push(fail(&format!("validate one and only one schema (oneOf). Found {valid} valid alternatives")));
+            }
         }
     }
     if schema.not.as_ref().is_some_and(|branch| branch.accepts(value, path)) {
-        fail("not validate the schema (not)");
+        errors.push(fail("not validate the schema (not)"));
     }
     let before = errors.len();
     for branch in &schema.all_of {
@@ -216,4 +218,14 @@ fn check_combinations(schema: &Schema, value: &Value, path: &str, errors: &mut V
     if errors.len() > before {
         errors.push(FieldError::invalid("", "", format!("\"{path}\" must validate all the schemas (allOf)")));
     }
+}
+
+/// What is wrong in the eyes of the branch that the value nearly fits.
+fn nearest(branches: &[Schema], value: &Value, path: &str) -> Vec<FieldError> {
+    let complaints = branches.iter().map(|branch| {
+        let mut errors = Vec::new();
+        validate(branch, value, path, &mut errors);
+        errors
+    });
+    complaints.min_by_key(Vec::len).unwrap_or_default()
 }

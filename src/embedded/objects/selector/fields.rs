@@ -16,9 +16,23 @@ pub enum FieldSelectorError {
         /// The term.
         term: String,
     },
+    /// Objects of a kind without rules of its own cannot be selected by that field.
+    #[error("{0:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")]
+    Unknown(String),
     /// This kind cannot be selected by that field.
     #[error("field label not supported: {0}")]
     Unsupported(String),
+}
+
+impl FieldSelectorError {
+    /// The same in the words for built-in kinds that have no rules of their own.
+    #[must_use]
+    pub fn of_any_kind(self) -> Self {
+        match self {
+            Self::Unsupported(field) => Self::Unknown(field),
+            other => other,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -137,16 +151,17 @@ fn field_text(object: &Value, path: &str) -> String {
         // Fields that Kubernetes compares as booleans and numbers are there even when they were left out.
         _ => match path {
             "spec.unschedulable" | "spec.hostNetwork" => "false".to_owned(),
-            "status.replicas" => "0".to_owned(),
             _ => String::new(),
         },
     }
 }
 
+/// The fields by which objects of any kind can be selected.
+pub const ANY_KIND: &[&str] = &["metadata.name", "metadata.namespace"];
+
 /// The fields by which objects of a built-in kind can be selected; custom resources have the first two.
 pub fn supported_fields(kind: &str) -> &'static [&'static str] {
     match kind {
-        "CustomResourceDefinition" => &["metadata.name"],
         "Event" => &[
             "metadata.name",
             "metadata.namespace",
@@ -177,9 +192,8 @@ pub fn supported_fields(kind: &str) -> &'static [&'static str] {
             "status.podIPs",
             "status.nominatedNodeName",
         ],
-        "ReplicaSet" => &["metadata.name", "metadata.namespace", "status.replicas"],
         "Secret" => &["metadata.name", "metadata.namespace", "type"],
         "Service" => &["metadata.name", "metadata.namespace", "spec.clusterIP", "spec.type"],
-        _ => &["metadata.name", "metadata.namespace"],
+        _ => ANY_KIND,
     }
 }
