@@ -197,7 +197,7 @@ fn verdict(results: &[StepResult]) -> Verdict {
 async fn clean(context: &Context<'_>, events: &Events, interrupt: &Interrupt) -> Vec<Leftover> {
     let tell = events.clone();
     let patience = Patience::telling(CLEANUP.max(context.deadline), move |text| {
-        tell.emit(Event::Waiting { text: text.to_owned() })
+        tell.emit(Event::Waiting { text: text.to_owned() });
     });
     let cleaned = phase(events, Phase::Cleanup, context.cluster.clean(&patience));
     let left = tokio::select! {

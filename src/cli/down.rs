@@ -98,9 +98,9 @@ impl DownArgs {
     }
 
     async fn on(&self, target: &Target) -> Result<u8, CliError> {
-        let connection = connect(target).await.map_err(failed)?;
+        let connection = connect(target).await.map_err(|error| failed(&error))?;
         let looker = Cluster::new(connection.client(), RunId::random());
-        let survey = looker.survey().await.map_err(failed)?.only(self.run.as_deref());
+        let survey = looker.survey().await.map_err(|error| failed(&error))?.only(self.run.as_deref());
         if self.verify || survey.runs.is_empty() {
             return self.conclude(&survey, Vec::new(), &[]);
         }
@@ -110,7 +110,7 @@ impl DownArgs {
         self.check_choice(&survey)?;
         self.consent(&survey)?;
         let leftovers = self.remove(&connection.client(), &survey.runs).await?;
-        let after = looker.survey().await.map_err(failed)?.only(self.run.as_deref());
+        let after = looker.survey().await.map_err(|error| failed(&error))?.only(self.run.as_deref());
         let deleted = survey.runs.into_iter().map(|run| run.id).collect();
         self.conclude(&after, deleted, &leftovers)
     }
@@ -182,7 +182,7 @@ impl DownArgs {
     }
 }
 
-fn failed(error: ClusterError) -> CliError {
+fn failed(error: &ClusterError) -> CliError {
     let code = if matches!(error, ClusterError::Late { .. }) { 5 } else { 4 };
     CliError::new(code, error.to_string()).hints(&error.hint().unwrap_or_default())
 }

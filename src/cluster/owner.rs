@@ -104,7 +104,7 @@ pub fn age(then: Timestamp, now: Timestamp) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn clash(metadata: serde_json::Value) -> String {
+    fn clash(metadata: &serde_json::Value) -> String {
         let found: DynamicObject = serde_json::from_value(serde_json::json!({"metadata": metadata})).unwrap();
         let object = ObjectRef {
             api_version: "v1".to_owned(),
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_object_says_whose_it_is() {
-        let labels = |labels: serde_json::Value| clash(serde_json::json!({"labels": labels}));
+        let labels = |labels: serde_json::Value| clash(&serde_json::json!({"labels": labels}));
         let by = "app.kubernetes.io/managed-by";
         insta::assert_snapshot!(labels(serde_json::json!({by: "labctl", "labctl.dev/run": "0a1b", "labctl.dev/lab": "mtls-strict"})), @"Namespace foo, made by run 0a1b of the lab mtls-strict");
         insta::assert_snapshot!(labels(serde_json::json!({by: "labctl", "labctl.dev/run": "0a1b"})), @"Namespace foo, made by run 0a1b of labctl");
@@ -125,7 +125,7 @@ mod tests {
         insta::assert_snapshot!(labels(serde_json::json!({by: "Helm"})), @"Namespace foo, made with Helm");
         insta::assert_snapshot!(labels(serde_json::json!({"labctl.dev/run": "forged"})), @"Namespace foo, made by somebody else");
         let fields = serde_json::json!([{"manager": "kubectl-create", "operation": "Update"}]);
-        insta::assert_snapshot!(clash(serde_json::json!({"managedFields": fields})), @"Namespace foo, made with kubectl-create");
+        insta::assert_snapshot!(clash(&serde_json::json!({"managedFields": fields})), @"Namespace foo, made with kubectl-create");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Cluster {
     /// [`ClusterError::Rights`] with all that is missing, or a failed request.
     pub async fn check_rights(&self, needs: &BTreeSet<Need>) -> Result<(), ClusterError> {
         let missing = match self.missing_rights(needs).await {
-            Err(ClusterError::Request { status: Some(403 | 404 | 405), .. }) => return Ok(()),
+            Err(ClusterError::Request { status: Some(403..=405), .. }) => return Ok(()),
             other => other?,
         };
         if missing.is_empty() { Ok(()) } else { Err(ClusterError::Rights(missing)) }

@@ -158,14 +158,21 @@ impl Server {
         if call.resource.namespaced && call.target.namespace.is_none() {
             match call.verb {
                 Verb::List | Verb::Watch => {}
+                _ if call.resource.is_custom() => return Ok(body::page_not_found()),
                 _ if call.target.name.is_some() => return Err(Status::no_such_resource()),
                 _ => return Err(Status::method_not_allowed()),
             }
         }
-        match call.target.subresource.clone() {
+        let deprecations = call.deprecations();
+        let answer = match call.target.subresource.clone() {
             Some(subresource) => self.answer_part(call, &subresource).await,
             None => self.answer(call).await,
+        };
+        let mut answer = answer.unwrap_or_else(|status| body::refusal(&status));
+        for warning in deprecations {
+            body::warn_once(answer.headers_mut(), &warning);
         }
+        Ok(answer)
     }
 
     /// Answers a request to a resource that is not served: groups that nobody knows have no refusals of their own.
@@ -173,7 +180,7 @@ impl Server {
         let lacking = lacking::resource(target);
         let all = self.registry().all();
         let mut of_group = all.values().filter(|resource| resource.group == target.group);
-        let known = of_group.any(|resource| !resource.is_custom() || resource.version(&target.version).is_some());
+        let known = of_group.any(|resource| !resource.is_custom());
         if known || lacking.code != StatusCode::NOT_FOUND {
             return Err(lacking);
         }
@@ -208,7 +215,7 @@ impl Server {
     /// Answers a request to a part of an object.
     async fn answer_part(&self, call: Call, subresource: &str) -> Result<Response<Body>, Status> {
         if !call.resource.has(&call.target.version, subresource) {
-            return Err(lacking::part(&call.resource, subresource));
+            return Err(lacking::part(&call, subresource));
         }
         match (subresource, call.verb) {
             ("binding", Verb::Create) => self.bind_pod(&call),

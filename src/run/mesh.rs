@@ -75,7 +75,7 @@ pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshErro
         }
     };
     let settings = Settings { image: image.clone(), ..Settings::default() };
-    let manifests = install::manifests(&settings)?;
+    let manifests = || install::manifests(&settings);
     let brought = |manifests, unseen| Chosen {
         trust_domain: settings.trust_domain.clone(),
         distribution: Distribution::Acknowledged,
@@ -92,9 +92,9 @@ pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshErro
             manifests: Vec::new(),
             unseen: None,
         }),
-        Ok(Presence::Absent) => Ok(brought(cluster.own_mesh(manifests).await?, None)),
+        Ok(Presence::Absent) => Ok(brought(cluster.own_mesh(manifests()?).await?, None)),
         // Who may not even look is told of everything else that is missing, too.
-        Err(error @ ClusterError::Request { status: Some(403), .. }) => Ok(brought(manifests, Some(error.into()))),
+        Err(error @ ClusterError::Request { status: Some(403), .. }) => Ok(brought(manifests()?, Some(error.into()))),
         Err(error) => Err(error.into()),
     }
 }

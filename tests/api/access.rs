@@ -203,8 +203,8 @@ async fn nobody_gives_away_what_they_do_not_have() {
     role["rules"][0]["resources"] = json!(["configmaps", "secrets"]);
     let refused = post("roles", &role).await;
     insta::assert_snapshot!(refused.refusal(), @r#"
-    403 Forbidden: roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["staff", "system:authenticated"]) is attempting to grant RBAC permissions not currently held:
-    {APIGroups:[""], Resources:["configmaps", "secrets"], Verbs:["get"]}
+    403 Forbidden: roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["staff" "system:authenticated"]) is attempting to grant RBAC permissions not currently held:
+    {APIGroups:[""], Resources:["secrets"], Verbs:["get"]}
     "#);
     let patch = json!({"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}).to_string();
     let path = format!("{own}/roles/mine");
@@ -240,6 +240,8 @@ async fn what_is_lacking_says_so() {
     insta::assert_snapshot!(refusal("/apis/apps/v1/namespaces/default/statefulsets").await, @"501 : the embedded cluster does not implement statefulsets.apps");
     insta::assert_snapshot!(refusal("/apis/batch/v1/jobs").await, @"501 : the embedded cluster does not implement jobs.batch");
     insta::assert_snapshot!(refusal("/api/v1/namespaces/default/pods/x/nonsense").await, @"404 NotFound: the server could not find the requested resource");
-    insta::assert_snapshot!(refusal("/apis/example.com/v1/things").await, @"404 NotFound: the server could not find the requested resource");
-    insta::assert_snapshot!(refusal("/apis/example.com/v1").await, @"404 NotFound: the server could not find the requested resource");
+    for path in ["/apis/example.com/v1/things", "/apis/example.com/v1"] {
+        let answer = cluster.get(path).await;
+        assert_eq!((answer.code, answer.body), (404, json!("404 page not found\n")), "{path}");
+    }
 }

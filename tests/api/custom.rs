@@ -165,7 +165,7 @@ async fn custom_resources_have_rules_of_their_own() {
     let answer = cluster.patch(&path, "application/strategic-merge-patch+json", json!({})).await;
     insta::assert_snapshot!(answer.refusal(), @"415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
     made["metadata"].as_object_mut().unwrap().remove("resourceVersion");
-    insta::assert_snapshot!(cluster.put(&path, &made).await.refusal(), @r#"422 Invalid: Widget.example.com "x" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"#);
+    insta::assert_snapshot!(cluster.put(&path, &made).await.refusal(), @r#"422 Invalid: widgets.example.com "x" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"#);
     insta::assert_snapshot!(cluster.post(&path, json!({})).await.refusal(), @r#"405 MethodNotAllowed: create is not supported on resources of kind "widgets.example.com""#);
     let applied =
         cluster.apply(&format!("{path}?fieldManager=me"), widget("x", json!({"size": 1, "colour": "blue"}))).await;

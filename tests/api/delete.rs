@@ -58,7 +58,7 @@ async fn finalizers_hold_an_object_until_they_are_gone() {
 async fn propagation_is_left_to_the_garbage_collector() {
     let cluster = Cluster::start().await;
     for (name, policy, code, finalizers) in [
-        ("a", "Foreground", 202, json!(["foregroundDeletion"])),
+        ("a", "Foreground", 200, json!(["foregroundDeletion"])),
         ("b", "Orphan", 200, json!(["orphan"])),
         ("c", "Background", 200, Value::Null),
     ] {

@@ -215,11 +215,11 @@ async fn services_may_ask_for_an_address_or_none() {
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
     cluster.post(SERVICES, service("b", "10.96.0.10")).await.object(201);
     let answer = cluster.post(SERVICES, service("c", "10.96.0.10")).await;
-    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated"#);
+    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: []string{"10.96.0.10"}: failed to allocate IP 10.96.0.10: provided IP is already allocated"#);
     let answer = cluster.post(SERVICES, service("c", "10.96.0.1")).await;
     assert_eq!(answer.code, 422);
     let answer = cluster.post(SERVICES, service("c", "192.168.0.1")).await;
-    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: ["192.168.0.1"]: failed to allocate IP 192.168.0.1: the provided IP (192.168.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/12"#);
+    insta::assert_snapshot!(answer.refusal(), @r#"422 Invalid: Service "c" is invalid: spec.clusterIPs: Invalid value: []string{"192.168.0.1"}: failed to allocate IP 192.168.0.1: the provided IP (192.168.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/12"#);
     let api = cluster.get(&format!("{SERVICES}/kubernetes")).await.object(200);
     assert_eq!(api["spec"]["clusterIP"], "10.96.0.1");
     let external = json!({"metadata": {"name": "d"}, "spec": {"type": "ExternalName", "externalName": "example.com"}});

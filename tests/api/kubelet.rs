@@ -72,6 +72,7 @@ async fn cluster(containers: &[&str]) -> (Cluster, Api<Pod>) {
     let cluster = Cluster::start().await;
     cluster.server.attach(Arc::new(Node));
     cluster.default_account().await;
+    cluster.post("/api/v1/nodes", serde_json::json!({"metadata": {"name": "here"}})).await.object(201);
     cluster.pod("x", containers).await;
     let pods = Api::default_namespaced(cluster.client.clone());
     (cluster, pods)
@@ -142,7 +143,7 @@ async fn a_command_needs_a_connection_that_can_change() {
     let answer = cluster.get(&format!("{PODS}/x/exec?command=true&stdout=true")).await;
     insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let answer = cluster.get(&format!("{PODS}/x/exec?stdout=true")).await;
-    insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: you must specify at least one command for the container");
+    insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: Upgrade request required");
     let error = pods.exec("y", ["true"], &AttachParams::default()).await.err().unwrap();
     assert!(error.to_string().contains(r#"pods "y" not found"#), "{error}");
 }

@@ -45,7 +45,7 @@ async fn selectors_choose() {
         assert_eq!(names(&cluster.get(&format!("{MAPS}?{query}")).await.object(200)), expected, "{query}");
     }
     let answer = cluster.get(&format!("{MAPS}?fieldSelector=data.a%3D1")).await;
-    insta::assert_snapshot!(answer.refusal(), @"400 BadRequest: field label not supported: data.a");
+    insta::assert_snapshot!(answer.refusal(), @r#"400 BadRequest: "data.a" is not a known field selector: only "metadata.name", "metadata.namespace""#);
     let answer = cluster.get(&format!("{MAPS}?labelSelector=a%20b")).await;
     assert_eq!(answer.code, 400);
 }

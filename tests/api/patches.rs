@@ -40,7 +40,7 @@ async fn a_merge_patch_removes_with_null() {
     let answer = cluster.merge(&format!("{MAPS}/y"), json!({})).await;
     insta::assert_snapshot!(answer.refusal(), @r#"404 NotFound: configmaps "y" not found"#);
     let answer = cluster.patch(&path, "text/plain", json!({})).await;
-    insta::assert_snapshot!(answer.refusal(), @"415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml");
+    insta::assert_snapshot!(answer.refusal(), @"415 UnsupportedMediaType: 415: Unsupported Media Type");
 }
 
 #[tokio::test]

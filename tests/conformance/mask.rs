@@ -47,7 +47,7 @@ pub fn mask(answer: &mut Answer, places: &[String]) {
         let steps: Vec<&str> = place.split('/').skip(1).collect();
         blot(&mut answer.body, &steps);
     }
-    answer.warnings.iter_mut().for_each(|warning| text(warning));
+    answer.warnings.iter_mut().for_each(text);
 }
 
 fn walk(value: &mut Value) {
@@ -61,7 +61,7 @@ fn walk(value: &mut Value) {
             for (key, value) in fields.iter_mut() {
                 match key.as_str() {
                     "resourceVersion" if value.as_str().is_some_and(|text| !text.is_empty()) => {
-                        *value = "[version]".into()
+                        *value = "[version]".into();
                     }
                     "nodePort" | "healthCheckNodePort" if value.is_number() => *value = "[port]".into(),
                     "managedFields" => managers(value),

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use crate::{answer::Answer, case::Step, variables::Variables};
 
 /// How long something may take that was asked for and takes its time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// How long to wait before asking once more.
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -5,7 +5,7 @@ use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
 
 use crate::{
-    manifests::{client, namespace, peer_authentication, server, service},
+    manifests::{client, namespace, peer_authentication, service},
     matrix::call,
     support::{World, on_both_clusters},
 };

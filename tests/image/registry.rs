@@ -122,7 +122,7 @@ fn continued(number: usize) -> Response {
     (StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response()
 }
 
-fn created(what: String) -> Response {
+fn created(what: &str) -> Response {
     (StatusCode::CREATED, [(header::LOCATION, format!("/v2/tools/labctl/{what}"))]).into_response()
 }
 
@@ -150,7 +150,7 @@ fn finish(contents: &mut Contents, number: &str, uri: &Uri, body: &[u8]) -> Resp
         return refuse(StatusCode::BAD_REQUEST, "the digest is another");
     }
     contents.blobs.insert(promised.clone(), content);
-    created(format!("blobs/{promised}"))
+    created(&format!("blobs/{promised}"))
 }
 
 /// Takes a manifest only after everything that it names.
@@ -165,5 +165,5 @@ fn manifest(contents: &mut Contents, tag: &str, headers: &HeaderMap, body: &[u8]
         }
     }
     contents.manifests.insert(tag.to_owned(), body.to_vec());
-    created(format!("manifests/{}", sha256(body)))
+    created(&format!("manifests/{}", sha256(body)))
 }

@@ -88,7 +88,7 @@ async fn a_strict_application_is_probed_through_its_sidecar() {
     let probes = json!({ "readinessProbe": { "httpGet": { "path": "/elsewhere", "port": 8080 }, "periodSeconds": 1 } });
     mesh.start_pod("foo", &cluster::application("unwell", &probes)).await;
     let event = mesh.event("foo", "unwell", "Unhealthy").await;
-    assert!(event.ends_with("HTTP probe failed with statuscode: 503"), "{event}");
+    assert!(event.ends_with("HTTP probe failed with statuscode: 404"), "{event}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,11 +99,7 @@ fn every_keyword_has_its_words() {
             json!(7),
             &["spec.x: Invalid value: 7: spec.x in body should be a multiple of 5"],
         ),
-        (
-            json!({ "type": "integer", "format": "int32" }),
-            json!(3_000_000_000_u32),
-            &[r#"spec.x: Invalid value: 3000000000: spec.x in body must be of type int32: "3000000000""#],
-        ),
+        (json!({ "type": "integer", "format": "int32" }), json!(3_000_000_000_u32), &[]),
         (
             json!({ "type": "string", "format": "date-time" }),
             json!("soon"),
@@ -156,7 +152,10 @@ fn every_keyword_has_its_words() {
         (
             json!({ "type": "object", "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] }),
             json!({}),
-            &[r#"<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)"#],
+            &[
+                r#"<nil>: Invalid value: "": "spec.x" must validate at least one schema (anyOf)"#,
+                "spec.x.a: Required value",
+            ],
         ),
         (
             json!({ "type": "object", "not": { "required": ["a"] } }),
@@ -249,7 +248,9 @@ fn definition() -> Value {
     json!({
         "metadata": { "name": "widgets.example.com" },
         "spec": {
-            "group": "example.com", "scope": "Namespaced", "names": { "plural": "widgets", "kind": "Widget" },
+            "group": "example.com", "scope": "Namespaced", "names": {
+                "plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList",
+            },
             "versions": [{ "name": "v1", "served": true, "storage": true, "schema": { "openAPIV3Schema": { "type": "object" } } }],
         },
     })
@@ -268,10 +269,13 @@ fn definitions_are_checked_themselves() {
             |d| d["spec"]["scope"] = json!("Global"),
             r#"spec.scope: Unsupported value: "Global": supported values: "Cluster", "Namespaced""#,
         ),
-        (|d| d["spec"]["versions"] = json!([]), "spec.versions: Required value: must specify at least one version"),
+        (
+            |d| d["spec"]["versions"] = json!([]),
+            "spec.versions: Invalid value: []string{}: must have exactly one version marked as storage version",
+        ),
         (
             |d| d["spec"]["versions"][0]["storage"] = json!(false),
-            r#"spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version"#,
+            r#"spec.versions: Invalid value: []string{"v1"}: must have exactly one version marked as storage version"#,
         ),
         (
             |d| d["spec"]["versions"][0]["schema"] = json!(null),

@@ -43,7 +43,7 @@ fn wrong_label_selectors_say_what_kubernetes_says() {
         ("app in (web", "unable to parse requirement: found '', expected: ',' or ')'"),
         (
             "app in ()",
-            "unable to parse requirement: values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty",
+            "unable to parse requirement: values: Invalid value: []string{}: for 'in', 'notin' operators, values set can't be empty",
         ),
         ("app web", "unable to parse requirement: found 'web', expected: in, notin, =, ==, !=, gt, lt"),
         ("app=web,", "found '', expected: identifier after ','"),

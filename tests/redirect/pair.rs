@@ -49,10 +49,10 @@ struct Running(Option<oneshot::Sender<()>>, Option<thread::JoinHandle<()>>);
 
 impl Running {
     /// Starts a sidecar as user 1337, and waits until it listens.
-    fn start(namespace: Arc<Namespace>, config: ProxyConfig, svid: Arc<Svid>) -> Self {
+    fn start(namespace: &Arc<Namespace>, config: ProxyConfig, svid: Arc<Svid>) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let address = SocketAddr::from(([127, 0, 0, 1], 15021));
-        let inside = namespace.clone();
+        let inside = Arc::clone(namespace);
         let thread = thread::spawn(move || {
             inside.enter_as(SIDECAR, || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -101,8 +101,8 @@ impl Mesh {
         let listener = server.enter_as(APPLICATION, || OsHost.listen_shared(app, 1)).unwrap().remove(0);
         application.spawn(greet(listener.start().unwrap()));
         let sidecars = [
-            Running::start(client.clone(), client_config(service, app), authority.svid("bar", "sleep")),
-            Running::start(server.clone(), server_config(app), authority.svid("foo", "httpbin")),
+            Running::start(&client, client_config(service, app), authority.svid("bar", "sleep")),
+            Running::start(&server, server_config(app), authority.svid("foo", "httpbin")),
         ];
         let own = address("10.99.0.1", "fd99::1");
         Some(Self { client, server, app, service, own, _sidecars: sidecars, _application: application })

@@ -6,22 +6,11 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api,
     api::{Patch, PatchParams},
-    core::DynamicObject,
 };
 use labctl::cluster::{Cluster, Connection, ObjectRef, Patience, RunId, Target, connect};
-use serde_json::{Value, json};
+use serde_json::json;
 
-fn object(value: Value) -> DynamicObject {
-    serde_json::from_value(value).unwrap()
-}
-
-fn namespace(name: &str) -> DynamicObject {
-    object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
-}
-
-fn config_map(namespace: &str, name: &str) -> DynamicObject {
-    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}))
-}
+use crate::objects::{config_map, namespace, object};
 
 fn patience() -> Patience {
     Patience::silent(Duration::from_secs(20))

@@ -12,22 +12,11 @@ use labctl::cluster::Patience;
 use serde_json::{Value, json};
 
 use crate::{
+    objects::{config_map, namespace, object},
     other::Other,
     support::{Home, document, parts, two_namespaces},
     surroundings::A_STEP_THAT_PASSES,
 };
-
-fn object(value: Value) -> DynamicObject {
-    serde_json::from_value(value).unwrap()
-}
-
-fn namespace(name: &str) -> DynamicObject {
-    object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
-}
-
-fn config_map(namespace: &str, name: &str) -> DynamicObject {
-    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}))
-}
 
 fn patience() -> Patience {
     Patience::silent(Duration::from_secs(60))

@@ -7,6 +7,7 @@ mod down;
 mod interrupt;
 mod keep;
 mod lost;
+mod objects;
 mod other;
 mod reason;
 mod rights;

@@ -244,7 +244,7 @@ impl World {
     pub async fn ours(&self) -> BTreeSet<String> {
         let discovery = Discovery::new(self.client()).run().await.unwrap();
         let mut found = BTreeSet::new();
-        for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
+        for (resource, capabilities) in discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources) {
             if !capabilities.supports_operation(verbs::LIST) {
                 continue;
             }

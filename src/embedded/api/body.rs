@@ -120,6 +120,19 @@ pub fn warn(headers: &mut HeaderMap, warning: &str) {
     }
 }
 
+/// Adds a warning unless it is there.
+pub fn warn_once(headers: &mut HeaderMap, warning: &str) {
+    let before: Vec<HeaderValue> = headers.get_all(header::WARNING).iter().cloned().collect();
+    warn(headers, warning);
+    let is_known = headers.get_all(header::WARNING).iter().next_back().is_some_and(|last| before.contains(last));
+    if is_known {
+        headers.remove(header::WARNING);
+        for value in before {
+            headers.append(header::WARNING, value);
+        }
+    }
+}
+
 /// Reads a whole request body.
 ///
 /// # Errors

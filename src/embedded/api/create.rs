@@ -160,5 +160,9 @@ impl Call {
     pub(super) fn to_storage(&self, object: &mut Value) {
         object["apiVersion"] = self.resource.api_version(&self.resource.storage_version).into();
         object["kind"] = self.resource.kind.as_str().into();
+        if let Rules::Custom(custom) = &self.resource.rules {
+            // What the stored version does not know is not kept.
+            custom.prune(&self.resource.storage_version, object);
+        }
     }
 }

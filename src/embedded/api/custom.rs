@@ -112,6 +112,7 @@ pub fn resource(definition: &Value) -> Result<Resource, SchemaError> {
     }
     versions.retain(|version| version["served"] == true);
     versions.sort_by_cached_key(|version| std::cmp::Reverse(priority(&text(&version["name"]))));
+    let preferred = versions.iter().find(|version| version["deprecated"] != true).map(|version| text(&version["name"]));
     let (group, plural) = (text(&spec["group"]), text(&names["plural"]));
     Ok(Resource {
         table: format!("{plural}.{group}"),
@@ -123,7 +124,10 @@ pub fn resource(definition: &Value) -> Result<Resource, SchemaError> {
         short_names: texts(&names["shortNames"]),
         categories: texts(&names["categories"]),
         namespaced: spec["scope"] == "Namespaced",
-        versions: versions.into_iter().map(|version| served_version(version, &group, &text(&names["kind"]))).collect(),
+        versions: versions
+            .into_iter()
+            .map(|version| served_version(version, &group, &text(&names["kind"]), preferred.as_deref()))
+            .collect(),
         storage_version: storage.unwrap_or_default(),
         verbs: ALL_VERBS,
         rules: Rules::Custom(Custom { definition: text(&definition["metadata"]["name"]), versions: rules }),
@@ -156,12 +160,13 @@ fn custom_version(version: &Value) -> Result<CustomVersion, SchemaError> {
     })
 }
 
-fn served_version(version: &Value, group: &str, kind: &str) -> Version {
+fn served_version(version: &Value, group: &str, kind: &str, preferred: Option<&str>) -> Version {
     let name = text(&version["name"]);
     let subresources = ["scale", "status"].into_iter().filter(|&own| version["subresources"][own].is_object());
     let deprecation = (version["deprecated"] == true).then(|| {
         let own = version["deprecationWarning"].as_str().map(str::to_owned);
-        own.unwrap_or_else(|| format!("{group}/{name} {kind} is deprecated"))
+        let instead = preferred.map(|preferred| format!("; use {group}/{preferred} {kind}")).unwrap_or_default();
+        own.unwrap_or_else(|| format!("{group}/{name} {kind} is deprecated{instead}"))
     });
     Version { name, subresources: subresources.map(str::to_owned).collect(), deprecation }
 }

@@ -76,6 +76,9 @@ impl DeleteOptions {
             }
             _ => status,
         })?;
+        if !sent.is_object() {
+            return Err(failed(format!("couldn't get version/kind; json parse error: {sent} is no object")));
+        }
         let kind = sent["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or("DeleteOptions");
         if kind != "DeleteOptions" {
             let version = sent["apiVersion"].as_str().unwrap_or_default();

@@ -20,6 +20,9 @@ const RELEASE: (&str, &str) = ("1", "34");
 /// How kube and kubectl ask for everything at once.
 const AGGREGATED: &str = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
+/// The verbs of custom resources, as they are listed.
+const CUSTOM_VERBS: &[&str] = &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+
 impl Server {
     /// Answers a path that is no resource.
     pub(super) fn other(
@@ -165,7 +168,11 @@ fn resource_list(resources: &Resources, group: &str, version: &str) -> Result<Va
 }
 
 fn described(resource: &Resource) -> Value {
-    let verbs: Vec<&str> = resource.verbs.iter().map(|verb| verb.as_str()).collect();
+    let mut verbs: Vec<&str> = resource.verbs.iter().map(|verb| verb.as_str()).collect();
+    if resource.is_custom() {
+        // Kubernetes has an order of its own for them.
+        verbs.sort_by_key(|verb| CUSTOM_VERBS.iter().position(|known| known == verb));
+    }
     let mut entry = json!({
         "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
         "kind": resource.kind, "verbs": verbs,

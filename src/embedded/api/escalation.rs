@@ -145,8 +145,7 @@ fn compact(rule: &Value) -> String {
         ("ResourceNames", "resourceNames"),
         ("Verbs", "verbs"),
     ];
-    let shown = fields.iter().filter_map(|(shown, field)| {
-        texts(&rule[*field]).next().is_some().then(|| format!("{shown}:{}", go_list(texts(&rule[*field]))))
-    });
+    let given = fields.iter().filter(|(_, field)| texts(&rule[*field]).next().is_some());
+    let shown = given.map(|(shown, field)| format!("{shown}:{}", go_list(texts(&rule[*field]))));
     shown.collect::<Vec<_>>().join(", ")
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::embedded::objects::{
     apply::ApplyError,
+    field_error::FieldError,
     quantity::{self, Quantity},
 };
 
@@ -88,6 +89,11 @@ impl Call {
             return Err(Status::bad_request(format!(
                 "the API version in the data ({given_version}) does not match the expected API version ({api_version})"
             )));
+        }
+        if self.resource.is_custom() && given_kind != *kind {
+            let error = FieldError::invalid("kind", given_kind.as_str(), format!("must be {kind}"));
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            return Err(Status::invalid(&self.resource.group, &given_kind, name, &[error]));
         }
         if !given_kind.is_empty() && given_kind != *kind {
             return Err(Status::bad_request(format!(

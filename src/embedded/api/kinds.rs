@@ -111,6 +111,27 @@ pub(super) fn keep(object: &mut Value, before: &Value, key: &str) {
     }
 }
 
+/// Leaves out numbers that are zero, as Go does.
+fn without_zeros(status: &mut Value, fields: &[&str]) {
+    if let Some(status) = status.as_object_mut() {
+        status.retain(|field, value| *value != 0 || !fields.contains(&field.as_str()));
+    }
+}
+
+/// Complains about numbers of replicas that cannot be: negative ones, and parts that are more than the whole.
+fn validate_counts(status: &Value, fields: &[&str], causes: &mut Vec<FieldError>) {
+    let count = |field: &str| status[field].as_i64().unwrap_or(0);
+    for field in fields.iter().filter(|field| count(field) < 0) {
+        let detail = "must be greater than or equal to 0";
+        causes.push(FieldError::invalid(format!("status.{field}"), count(field), detail));
+    }
+    let parts = fields.iter().filter(|field| !matches!(**field, "replicas" | "unavailableReplicas"));
+    for field in parts.filter(|field| count(field) > count("replicas")) {
+        let detail = "cannot be greater than status.replicas";
+        causes.push(FieldError::invalid(format!("status.{field}"), count(field), detail));
+    }
+}
+
 /// Complains if a field that is fixed has changed.
 fn immutable(new: &Value, before: &Value, field: &str, causes: &mut Vec<FieldError>) {
     if new != before {

@@ -1,6 +1,6 @@
 //! What a real Kubernetes serves and this one does not: such a request is told so, instead of that nothing is there.
 
-use super::{path::ResourcePath, resource::Resource, status::Status};
+use super::{call::Call, path::ResourcePath, status::Status};
 
 /// Resources by group, as of the release that this server follows.
 const RESOURCES: &[(&str, &[&str])] = &[
@@ -51,7 +51,11 @@ pub(super) fn resource(target: &ResourcePath) -> Status {
 }
 
 /// What to say about a part of a resource that is not served.
-pub(super) fn part(resource: &Resource, part: &str) -> Status {
+pub(super) fn part(call: &Call, part: &str) -> Status {
+    let resource = &call.resource;
+    if resource.is_custom() {
+        return call.not_found();
+    }
     let core = resource.group.is_empty();
     let of_resource = PARTS.iter().filter(|(plural, _)| core && *plural == resource.plural);
     if of_resource.flat_map(|(_, parts)| *parts).any(|known| *known == part) {

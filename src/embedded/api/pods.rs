@@ -14,7 +14,7 @@ use super::{
 };
 use crate::embedded::{
     objects::field_error::{self, FieldError},
-    store::{WriteError, revision_of},
+    store::{Key, WriteError, revision_of},
 };
 
 impl From<KubeletError> for Status {
@@ -33,6 +33,13 @@ impl Server {
     pub(super) fn kubelet(&self) -> Result<&dyn Kubelet, Status> {
         let none = || Status::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "there is no node yet");
         self.0.kubelet.get().map(AsRef::as_ref).ok_or_else(none)
+    }
+
+    /// Makes sure that the node of a pod is there. (Kubernetes calls it a pod.)
+    pub(super) fn check_node(&self, pod: &Value) -> Result<(), Status> {
+        let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
+        let found = self.store().get("nodes", &Key::new("", node));
+        found.map(drop).ok_or_else(|| Status::not_found(GroupResource { group: "", resource: "pods" }, node))
     }
 
     /// Gives the pod in the path to a node.
@@ -87,6 +94,7 @@ impl Server {
         if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
             return Ok(body::nothing());
         }
+        self.check_node(&pod)?;
         let log = self.kubelet()?.log(&container, options).await?;
         let stopped = self.stopped();
         let log = futures::StreamExt::map(log, |chunk| chunk.map_err(body::BoxError::from));

@@ -128,6 +128,10 @@ impl Server {
 
         let mut metadata = Map::new();
         metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
+        if call.resource.is_custom() && Form::of(&call.headers)? != Form::Table {
+            // Lists of custom resources say so when they are at their end.
+            metadata.insert("continue".to_owned(), "".into());
+        }
         if remaining > 0
             && let Some(last) = page.last()
         {

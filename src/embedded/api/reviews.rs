@@ -36,7 +36,7 @@ impl Server {
                 }
                 self.review_token(review)
             }
-            "SelfSubjectRulesReview" => self.review_rules(review, &call.user)?,
+            "SelfSubjectRulesReview" => self.review_rules(&review, &call.user)?,
             "SelfSubjectAccessReview" => self.review_access(review, &call.user, Vec::new())?,
             _ => {
                 let user = user_of(&review["spec"]);
@@ -88,7 +88,7 @@ impl Server {
     }
 
     /// Lists everything that the user may do in a namespace.
-    fn review_rules(&self, review: Value, user: &User) -> Result<Value, Status> {
+    fn review_rules(&self, review: &Value, user: &User) -> Result<Value, Status> {
         let namespace = review["spec"]["namespace"].as_str().unwrap_or_default();
         if namespace.is_empty() {
             return Err(Status::bad_request("no namespace on request"));

@@ -89,6 +89,11 @@ fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
 /// The object at another scale.
 fn scaled(call: &Call, before: &Value, scale: &Value, paths: &ScalePaths) -> Result<Value, Status> {
     let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas < 0 && call.resource.is_custom() {
+        let path = paths.spec_replicas.replace('/', ".");
+        let error = FieldError::invalid(path, replicas, "should be a non-negative integer");
+        return Err(Status::invalid(&call.resource.group, &call.resource.kind, call.name(), &[error]));
+    }
     if replicas < 0 {
         let error = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
         return Err(Status::invalid("autoscaling", "Scale", call.name(), &[error]));
@@ -149,6 +154,9 @@ impl Call {
 
     /// Answers that there is nothing to scale.
     fn no_scale(&self) -> Status {
+        if self.resource.is_custom() || self.verb != Verb::Get {
+            return self.not_found();
+        }
         let resource = format!("{}/scale", self.resource.plural);
         Status::not_found(GroupResource { group: &self.resource.group, resource: &resource }, self.name())
     }

@@ -186,6 +186,13 @@ impl Status {
         Self { details: Some(json!({})), ..status }
     }
 
+    /// The format is spoken here, but not in streams.
+    pub fn no_such_stream() -> Self {
+        let message = "only the following media types are accepted: application/json;stream=watch, \
+                       application/vnd.kubernetes.protobuf;stream=watch";
+        Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
+    }
+
     /// Only the newer description of the API is there.
     pub fn no_openapi_v2() -> Self {
         let message = "this server describes its API as OpenAPI v3 only: see /openapi/v3";

@@ -53,7 +53,7 @@ impl<'a> Printer<'a> {
         described: bool,
     ) -> Value {
         let rows: Vec<Value> = objects.into_iter().map(|object| self.row(object)).collect();
-        let columns = if described { self.definitions() } else { Vec::new() };
+        let columns = described.then(|| self.definitions());
         let mut table = json!({"kind": "Table", "apiVersion": META, "columnDefinitions": columns, "rows": rows});
         table["metadata"] = metadata.into();
         table

@@ -133,8 +133,9 @@ impl Server {
         let seen = revision_of(stored);
         call.to_storage(&mut object);
         if may_go(&object) {
-            let gone = self.remove(call, &key, &object, seen)?;
-            return Ok(gone.as_ref().clone());
+            // Watchers are told what was stored last; that nothing keeps it any more never was.
+            self.remove(call, &key, stored, seen)?;
+            return Ok(object);
         }
         let written = self.store().update(table, key, seen, object)?;
         self.after_write(call, &written);

@@ -52,7 +52,7 @@ impl Server {
             .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.min(LONGEST_TIMEOUT)));
         let form = Form::of(&call.headers)?;
         if form::wants_yaml(&call.headers) {
-            return Err(Status::no_such_form());
+            return Err(Status::no_such_stream());
         }
         call.printer()?;
         let tip = self.store().subscribe(&call.resource.table);

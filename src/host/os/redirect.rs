@@ -37,8 +37,10 @@ fn add_to_loopback(address: IpAddr) -> io::Result<()> {
     const ADDRESS: u16 = 1;
     const LOCAL: u16 = 2;
     const SEQUENCE: u32 = 1;
+    /// Nobody else can have it, so nobody is asked (`IFA_F_NODAD`): until somebody was, it could not be bound to.
+    const AT_ONCE: u8 = 0x02;
     /// Family, length of the prefix, flags, scope, and the number of the interface: in every namespace it is the first.
-    const FIXED: [u8; 4] = [10, 128, 0, 0];
+    const FIXED: [u8; 4] = [10, 128, AT_ONCE, 0];
     const LOOPBACK: u32 = 1;
     let IpAddr::V6(address) = address else { return Ok(()) };
     let fixed = [FIXED, LOOPBACK.to_ne_bytes()].concat();

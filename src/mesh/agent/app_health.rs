@@ -54,6 +54,16 @@ enum Unhealthy {
     Tls(tls::TlsError),
 }
 
+impl Unhealthy {
+    /// What the node is answered.
+    fn code(&self) -> StatusCode {
+        match self {
+            Self::Status(code) => *code,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
 /// The probes of this pod's application.
 pub(super) struct AppHealth {
     host: Arc<dyn Host>,
@@ -76,7 +86,8 @@ impl AppHealth {
         let patience = Duration::from_secs(probe.timeout_seconds.max(1));
         match timeout(patience, self.ask(probe)).await.unwrap_or(Err(Unhealthy::Late(patience))) {
             Ok(()) => (StatusCode::OK, "the application is well\n".to_owned()),
-            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the application is not well: {error}\n")),
+            // An application's own code is passed on, so that the event about the pod shows it.
+            Err(error) => (error.code(), format!("the application is not well: {error}\n")),
         }
     }
 

@@ -178,8 +178,11 @@ fn status_is_announced_only_when_it_changes() {
         {
           "pod": "a",
           "namespace": "foo",
+          "id": "spiffe://cluster.local/ns/foo/sa/a",
           "acknowledged": null,
-          "certificateExpires": "2027-01-15T08:00:00Z"
+          "newest": "PERMISSIVE",
+          "certificateExpires": "2027-01-15T08:00:00Z",
+          "program": null
         }
       ]
     }

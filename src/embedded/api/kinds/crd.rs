@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, immutable, items, items_mut, keep, set_default};
+use super::{FieldError, immutable, items, keep, set_default};
 use crate::embedded::objects::schema::validate_definition;
 
 /// The finalizer that keeps a definition until its objects are gone.
@@ -17,11 +17,6 @@ pub fn default(definition: &mut Value) {
         set_default(&mut spec["names"], "singular", kind.to_lowercase());
         set_default(&mut spec["names"], "listKind", format!("{kind}List"));
     }
-    for version in items_mut(spec, "/versions") {
-        for column in items_mut(version, "/additionalPrinterColumns") {
-            set_default(column, "priority", 0);
-        }
-    }
 }
 
 /// Starts a definition's life; the finalizer keeps it until its objects are gone.
@@ -30,7 +25,6 @@ pub fn prepare_create(definition: &mut Value) {
     let stored = stored.map(|version| version["name"].clone());
     definition["status"] = json!({
         "acceptedNames": {"kind": "", "plural": ""},
-        "conditions": [],
         "storedVersions": stored.into_iter().collect::<Vec<_>>(),
     });
 }

@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    FieldError, forbidden, immutable, invalid, keep, not_negative, pod_spec, set_default, unsupported,
-    validate_selector_and_template,
+    FieldError, forbidden, immutable, invalid, keep, not_negative, pod_spec, set_default, unsupported, validate_counts,
+    validate_selector_and_template, without_zeros,
 };
+
+/// The numbers of the status; all but the first and the last count some of the first.
+const COUNTS: &[&str] = &["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas"];
 
 /// Fills in what apps/v1 promises.
 pub fn default(deployment: &mut Value) {
@@ -22,6 +25,7 @@ pub fn default(deployment: &mut Value) {
     }
     set_default(spec, "template", json!({}));
     pod_spec::default_template(&mut spec["template"]);
+    without_zeros(&mut deployment["status"], COUNTS);
 }
 
 /// The status is the controller's.
@@ -94,5 +98,6 @@ fn check_rolling_update(rolling: &Value, causes: &mut Vec<FieldError>) {
 pub fn validate_update(deployment: &Value, before: &Value) -> Vec<FieldError> {
     let mut causes = validate(deployment);
     immutable(&deployment["spec"]["selector"], &before["spec"]["selector"], "spec.selector", &mut causes);
+    validate_counts(&deployment["status"], COUNTS, &mut causes);
     causes
 }

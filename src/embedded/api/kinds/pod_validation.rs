@@ -92,7 +92,8 @@ fn check_host_network(spec: &Value, path: &str, causes: &mut Vec<FieldError>) {
 }
 
 fn check_names(spec: &Value, path: &str, causes: &mut Vec<FieldError>) {
-    let rules: [(&str, fn(&str) -> Option<String>); 4] = [
+    type Rule = fn(&str) -> Option<String>;
+    let rules: [(&str, Rule); 4] = [
         ("serviceAccountName", names::dns_subdomain),
         ("nodeName", names::dns_subdomain),
         ("hostname", names::dns_label),

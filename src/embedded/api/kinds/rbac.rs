@@ -14,9 +14,8 @@ pub fn default_binding(binding: &mut Value) {
         binding["roleRef"]["apiGroup"] = GROUP.into();
     }
     for subject in items_mut(binding, "/subjects") {
-        match subject["kind"].as_str() {
-            Some("Group" | "User") => set_default(subject, "apiGroup", GROUP),
-            _ => {}
+        if let Some("Group" | "User") = subject["kind"].as_str() {
+            set_default(subject, "apiGroup", GROUP);
         }
     }
 }

@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldError, immutable, keep, not_negative, pod_spec, set_default, validate_selector_and_template};
+use super::{
+    FieldError, immutable, keep, not_negative, pod_spec, set_default, validate_counts, validate_selector_and_template,
+    without_zeros,
+};
+
+/// The numbers of the status; all but the first count some of the first.
+const COUNTS: &[&str] = &["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
 
 /// Fills in what apps/v1 promises.
 pub fn default(set: &mut Value) {
@@ -10,6 +16,7 @@ pub fn default(set: &mut Value) {
     set_default(spec, "replicas", 1);
     set_default(spec, "template", json!({}));
     pod_spec::default_template(&mut spec["template"]);
+    without_zeros(&mut set["status"], &COUNTS[1..]);
 }
 
 /// The status is the controller's.
@@ -34,5 +41,6 @@ pub fn validate(set: &Value) -> Vec<FieldError> {
 pub fn validate_update(set: &Value, before: &Value) -> Vec<FieldError> {
     let mut causes = validate(set);
     immutable(&set["spec"]["selector"], &before["spec"]["selector"], "spec.selector", &mut causes);
+    validate_counts(&set["status"], COUNTS, &mut causes);
     causes
 }

@@ -47,7 +47,10 @@ impl CustomColumn {
     pub fn parse(column: &Value) -> Self {
         let text = |field: &str| column[field].as_str().unwrap_or_default();
         Self {
-            description: text("description").to_owned(),
+            description: match text("description") {
+                "" => format!("Custom resource definition column (in JSONPath format): {}", text("jsonPath")),
+                description => description.to_owned(),
+            },
             priority: column["priority"].as_i64().unwrap_or_default(),
             ..Self::new(text("name"), text("type"), text("format"), text("jsonPath"))
         }

@@ -7,7 +7,7 @@ use crate::embedded::objects::field_error::{FieldError, Kind};
 
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 /// Keywords of JSON schema that Kubernetes leaves out.
-const UNSUPPORTED: [&str; 5] = ["additionalItems", "definitions", "dependencies", "id", "patternProperties"];
+const UNSUPPORTED: [&str; 6] = ["$ref", "additionalItems", "definitions", "dependencies", "id", "patternProperties"];
 
 /// Complains about a schema as its author wrote it.
 pub(super) fn check(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<FieldError>) {
@@ -15,14 +15,15 @@ pub(super) fn check(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<
     check_keywords(schema, path, errors);
     check_list(schema, path, errors);
     check_extensions(schema, path, errors);
-    for (key, branch) in branches(schema, path) {
+    let short = is_set(schema, "x-kubernetes-int-or-string");
+    for (key, branch) in branches(schema, path).into_iter().filter(|(_, branch)| !(short && spells_out(branch))) {
         check_branch(branch, &key, errors);
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.properties[{name}]");
         if is_root && name == "metadata" {
             check_metadata(property, &path, errors);
-        } else if !(is_root && matches!(name.as_str(), "apiVersion" | "kind")) || !property["type"].is_null() {
+        } else if !(is_root && matches!(name.as_str(), "apiVersion" | "kind") && property["type"].is_null()) {
             check(property, &path, false, errors);
         }
     }
@@ -66,7 +67,7 @@ fn check_type(schema: &Value, path: &str, is_root: bool, errors: &mut Vec<FieldE
     match text(schema, "/type") {
         "" if is_root || free => {}
         "" => {
-            errors.push(FieldError::required(format!("{path}.type"), "must not be empty for specified object fields"))
+            errors.push(FieldError::required(format!("{path}.type"), "must not be empty for specified object fields"));
         }
         name if TYPES.contains(&name) => {}
         name => errors.push(FieldError::not_supported(format!("{path}.type"), name, TYPES)),
@@ -169,10 +170,10 @@ fn branches<'a>(schema: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
     found
 }
 
-/// A branch says nothing about structure; `x-kubernetes-int-or-string` may have one that says what it is short for.
+/// A branch says nothing about structure.
 fn check_branch(branch: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for keyword in ["title", "description", "type"] {
-        if !text(branch, &format!("/{keyword}")).is_empty() && !is_half_of_int_or_string(branch) {
+        if !text(branch, &format!("/{keyword}")).is_empty() {
             let detail = "must be empty to be structural";
             errors.push(FieldError::forbidden(format!("{path}.{keyword}"), detail));
         }
@@ -194,8 +195,13 @@ fn check_branch(branch: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn is_half_of_int_or_string(branch: &Value) -> bool {
-    branch.as_object().is_some_and(|fields| fields.len() == 1) && matches!(text(branch, "/type"), "integer" | "string")
+/// Whether a branch says what `x-kubernetes-int-or-string` is short for.
+fn spells_out(branch: &Value) -> bool {
+    let of = |branch: &Value| {
+        let fields = branch.as_object().map_or(0, serde_json::Map::len);
+        fields == 1 && matches!(text(branch, "/type"), "integer" | "string")
+    };
+    of(branch) || branch["anyOf"].as_array().is_some_and(|list| !list.is_empty() && list.iter().all(of))
 }
 
 /// The metadata is given; only its name may be restricted.

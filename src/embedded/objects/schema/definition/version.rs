@@ -69,7 +69,7 @@ fn check_column(column: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
     let mut one_of = |name: &str, known: &[&str]| match field(name) {
         "" if name == "type" => {
-            errors.push(FieldError::required(format!("{path}.type"), format!("must be one of {}", known.join(","))))
+            errors.push(FieldError::required(format!("{path}.type"), format!("must be one of {}", known.join(","))));
         }
         "" => {}
         value if known.contains(&value) => {}
