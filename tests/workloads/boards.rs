@@ -7,10 +7,10 @@ use crate::fleet::{Nobody, Running};
 /// The whole app.
 struct App {
     boards: Running,
-    mongodb: Running,
     profiles: Running,
     scraper: Running,
     ui: Running,
+    _mongodb: Running,
 }
 
 impl App {
@@ -26,7 +26,7 @@ impl App {
             ("USERPROFILE_ADDR", profiles.address.to_string()),
         ];
         let ui = Running::start("app-ui", &env).await;
-        Self { boards, mongodb, profiles, scraper, ui }
+        Self { boards, profiles, scraper, ui, _mongodb: mongodb }
     }
 }
 
@@ -112,10 +112,9 @@ async fn pages_show_and_share() {
     for part in ["The door code of the workshop is 4-7-1-1", "Grace", "<button>Share</button>"] {
         assert!(page.contains(part), "no {part} in {page}");
     }
-    let share = async |form: &str| app.ui.status("/items", &["--data-urlencode", form]).await;
+    let share = async |form: &str| app.ui.status("/items", &["-d", form]).await;
     assert_eq!(share("raw=<b>bold</b>").await, "303");
-    let link = format!("raw=http://{}/", app.ui.address);
-    assert_eq!(app.ui.status("/items", &["--data-urlencode", &link]).await, "303");
+    assert_eq!(share(&format!("raw=http://{}/", app.ui.address)).await, "303");
     let page = app.ui.curl("/", &[]).await.stdout;
     assert!(page.contains("&lt;b&gt;bold&lt;/b&gt;") && !page.contains("<b>"), "{page}");
     assert!(page.contains("<h3>Shared items - Boards</h3>"), "{page}");
@@ -124,12 +123,22 @@ async fn pages_show_and_share() {
     let page = app.ui.curl("/users/ada", &[]).await.stdout;
     assert!(page.contains("Plans") && page.contains("machines that are not built yet"), "{page}");
     assert_eq!(app.ui.status("/users/nobody", &[]).await, "404");
+}
 
-    assert_eq!(app.profiles.stop().await, 0);
-    let page = app.ui.curl("/", &["-w", "%{http_code}"]).await.stdout;
-    assert!(page.ends_with("200") && page.contains("Who is here is not known: connect ECONNREFUSED"), "{page}");
-    assert_eq!(app.boards.stop().await, 0);
-    let page = app.ui.curl("/", &["-w", "%{http_code}"]).await.stdout;
-    assert!(page.ends_with("500") && page.contains("connect ECONNREFUSED"), "{page}");
-    drop((app.mongodb, app.scraper));
+#[tokio::test]
+async fn pages_say_who_does_not_answer() {
+    let (mongodb, nobody) = (Running::start("mongodb", &[]).await, Nobody::new());
+    let boards = Running::start("boards", &[("MONGODB_ADDR", mongodb.address.to_string())]).await;
+    let page = async |boards: &str| {
+        let env = [("BOARDS_ADDR", boards.to_owned()), ("USERPROFILE_ADDR", nobody.address.clone())];
+        Running::start("app-ui", &env).await.curl("/", &["-w", "%{http_code}"]).await.stdout
+    };
+    let without_profiles = page(&boards.address.to_string()).await;
+    for part in ["Who is here is not known: connect ECONNREFUSED", "The door code of the workshop", "</html>\n200"] {
+        assert!(without_profiles.contains(part), "no {part} in {without_profiles}");
+    }
+    let without_boards = page(&nobody.address).await;
+    for part in ["The shared items are out of reach", "connect ECONNREFUSED", "</html>\n500"] {
+        assert!(without_boards.contains(part), "no {part} in {without_boards}");
+    }
 }

@@ -463,7 +463,11 @@ async fn recommendations_are_new_to_the_user() {
     assert_eq!(found.len(), 4);
     assert!(found.iter().all(|id| !known.contains(id)));
     assert_eq!(client.list_recommendations(list.clone()).await.unwrap().into_inner().product_ids, found);
-    assert_eq!(catalogue.stop().await, 0);
+
+    let nobody = Nobody::new();
+    let env = [("PRODUCT_CATALOG_SERVICE_ADDR", nobody.address.clone())];
+    let service = Running::start("recommendationservice", &env).await;
+    let mut client = RecommendationServiceClient::new(channel(&service).await);
     let failed = client.list_recommendations(list).await.unwrap_err();
     assert!(failed.message().starts_with("could not list the products: "), "{failed:?}");
     assert_eq!(failed.code(), Code::Unavailable);

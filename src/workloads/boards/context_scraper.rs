@@ -53,8 +53,8 @@ async fn scrape(
     trace: Trace,
     query: Result<Query<Scrape>, QueryRejection>,
 ) -> Result<Json<Scraped>, Refusal> {
-    let Query(Scrape { url: text }) = query.map_err(Refusal::nonsense)?;
-    let url = Url::parse(&text).map_err(Refusal::nonsense)?;
+    let Query(Scrape { url: text }) = query.map_err(|error| Refusal::nonsense(error.to_string()))?;
+    let url = Url::parse(&text).map_err(|error| Refusal::nonsense(error.to_string()))?;
     let answer = ask::get(&*context.host, &trace, &url).await;
     let answer = answer.map_err(|error| Refusal::unavailable(format!("{text} does not answer: {}", error.told())))?;
     let title = title(&String::from_utf8_lossy(answer.body()));

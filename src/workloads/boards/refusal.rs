@@ -18,8 +18,8 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// What was sent makes no sense.
-    pub(super) fn nonsense(message: impl ToString) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, message: message.to_string() }
+    pub(super) fn nonsense(message: String) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, message }
     }
 
     /// What was asked for is not there.
@@ -28,8 +28,8 @@ impl Refusal {
     }
 
     /// Somebody else did not do their part.
-    pub(super) fn unavailable(message: impl ToString) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.to_string() }
+    pub(super) fn unavailable(message: String) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message }
     }
 }
 

@@ -72,7 +72,7 @@ async fn share(
     State(database): State<Arc<Database>>,
     body: Result<Json<NewItem>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Item>), Refusal> {
-    let Json(new) = body.map_err(Refusal::nonsense)?;
+    let Json(new) = body.map_err(|error| Refusal::nonsense(error.to_string()))?;
     let item = new.accept()?;
     database.begin_with(first_items).await?;
     database.insert(&item).await?;
@@ -93,7 +93,7 @@ async fn create(
     Path(user): Path<String>,
     body: Result<Json<NewBoard>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Board>), Refusal> {
-    let Json(new) = body.map_err(Refusal::nonsense)?;
+    let Json(new) = body.map_err(|error| Refusal::nonsense(error.to_string()))?;
     let board = new.accept(user)?;
     database.insert(&board).await?;
     Ok((StatusCode::CREATED, Json(board)))

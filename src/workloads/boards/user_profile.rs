@@ -66,7 +66,7 @@ async fn join(
     State(database): State<Arc<Database>>,
     body: Result<Json<User>, JsonRejection>,
 ) -> Result<(StatusCode, Json<User>), Refusal> {
-    let Json(user) = body.map_err(Refusal::nonsense)?;
+    let Json(user) = body.map_err(|error| Refusal::nonsense(error.to_string()))?;
     let user = user.accept()?;
     database.begin_with(first_users).await?;
     database.insert(&user).await?;

@@ -12,10 +12,13 @@ const MAX_MEMORY: usize = 16 << 20;
 /// What an entry or a field takes besides its bytes.
 const OVERHEAD: usize = 64;
 
+/// The fields of a hash.
+type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// What a key holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Value {
-    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    Hash(Fields),
     String(Vec<u8>),
 }
 
@@ -92,7 +95,7 @@ impl Store {
     }
 
     /// The fields that a key holds.
-    pub(super) fn hash(&mut self, key: &[u8]) -> Result<Option<&BTreeMap<Vec<u8>, Vec<u8>>>, CommandError> {
+    pub(super) fn hash(&mut self, key: &[u8]) -> Result<Option<&Fields>, CommandError> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::Hash(fields)) => Ok(Some(fields)),
@@ -123,7 +126,7 @@ impl Store {
     pub(super) fn change_hash<T>(
         &mut self,
         key: &[u8],
-        change: impl FnOnce(&mut BTreeMap<Vec<u8>, Vec<u8>>) -> Result<T, CommandError>,
+        change: impl FnOnce(&mut Fields) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         let mut fields = self.hash(key)?.cloned().unwrap_or_default();
         let result = change(&mut fields)?;

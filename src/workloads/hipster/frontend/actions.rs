@@ -35,7 +35,7 @@ pub(super) async fn add_to_cart(
     Extension(visitor): Extension<Visitor>,
     form: Result<Form<AddToCart>, FormRejection>,
 ) -> Result<Redirect, Failure> {
-    let Form(AddToCart { product_id, quantity }) = form.map_err(|error| Failure::nonsense(&visitor, error))?;
+    let Form(AddToCart { product_id, quantity }) = form.map_err(|error| Failure::nonsense(&visitor, &error))?;
     let added = async {
         // What is not for sale cannot be put aside, either.
         let product = shop.product(&visitor.trace, &product_id).await?;
@@ -64,9 +64,9 @@ pub(super) async fn set_currency(
     Extension(visitor): Extension<Visitor>,
     form: Result<Form<SetCurrency>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(SetCurrency { currency_code }) = form.map_err(|error| Failure::nonsense(&visitor, error))?;
+    let Form(SetCurrency { currency_code }) = form.map_err(|error| Failure::nonsense(&visitor, &error))?;
     if !visitor::is_currency(&currency_code) {
-        return Err(Failure::nonsense(&visitor, "a currency is three capital letters"));
+        return Err(Failure::nonsense(&visitor, &"a currency is three capital letters"));
     }
     let cookie = [(header::SET_COOKIE, visitor::remember_currency(&currency_code))];
     Ok((cookie, Redirect::to("/")).into_response())
@@ -124,7 +124,7 @@ pub(super) async fn checkout(
     Extension(visitor): Extension<Visitor>,
     form: Result<Form<Checkout>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|error| Failure::nonsense(&visitor, error))?;
+    let Form(form) = form.map_err(|error| Failure::nonsense(&visitor, &error))?;
     let placed = async {
         let order = shop.order(&visitor.trace, form.order(&visitor)).await?;
         let (frame, recommendations) =

@@ -36,7 +36,7 @@ impl Failure {
     }
 
     /// What a visitor has sent that makes no sense.
-    pub(super) fn nonsense(visitor: &Visitor, message: impl ToString) -> Self {
+    pub(super) fn nonsense(visitor: &Visitor, message: &impl ToString) -> Self {
         let (status, request_id) = (StatusCode::UNPROCESSABLE_ENTITY, visitor.trace.id().to_owned());
         Self { status, message: message.to_string(), request_id }
     }
