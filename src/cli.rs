@@ -1,5 +1,6 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod completion;
 mod down;
 mod error;
 mod explain;
@@ -8,6 +9,7 @@ mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod man;
 mod mesh;
 pub mod output;
 mod question;
@@ -40,6 +42,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Print what a shell needs to complete labctl's arguments
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::CompletionArgs),
     /// Show what runs left on a Kubernetes, and remove it
     #[command(after_help = down::EXAMPLES)]
     Down(down::DownArgs),
@@ -51,6 +56,9 @@ enum Command {
     Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Print the manual page, or write one for each subcommand
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
     /// Install, look at or remove the mesh of a Kubernetes
     #[command(after_help = mesh::EXAMPLES)]
     Mesh(mesh::MeshArgs),
@@ -70,10 +78,12 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
