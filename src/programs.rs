@@ -13,6 +13,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("curl", workloads::curl::program),
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
+    ("openssl", workloads::openssl::program),
     ("sidecar", crate::mesh::agent::program),
     ("sleep", workloads::sleep::program),
 ];

@@ -2,5 +2,6 @@
 
 pub mod curl;
 pub mod httpbin;
+pub mod openssl;
 pub mod sleep;
 mod tasks;
