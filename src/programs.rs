@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("init", crate::mesh::init::program),
     ("loadgenerator", hipster::load_generator::program),
     ("mongodb", workloads::mongodb::program),
+    ("openssl", workloads::openssl::program),
     ("paymentservice", hipster::payment::program),
     ("productcatalogservice", hipster::product_catalog::program),
     ("recommendationservice", hipster::recommendation::program),

@@ -9,6 +9,7 @@ pub mod hello;
 pub mod hipster;
 pub mod httpbin;
 pub mod mongodb;
+pub mod openssl;
 mod pages;
 pub mod redis;
 mod server;
