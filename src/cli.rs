@@ -1,5 +1,6 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod auth;
 mod completion;
 mod down;
 mod error;
@@ -11,6 +12,7 @@ pub mod labs;
 mod list;
 mod man;
 mod mesh;
+mod migrate;
 pub mod output;
 mod question;
 mod run;
@@ -42,6 +44,9 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what a proxy does about authentication
+    #[command(after_help = auth::EXAMPLES)]
+    Auth(auth::AuthArgs),
     /// Print what a shell needs to complete labctl's arguments
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::CompletionArgs),
@@ -62,6 +67,9 @@ enum Command {
     /// Install, look at or remove the mesh of a Kubernetes
     #[command(after_help = mesh::EXAMPLES)]
     Mesh(mesh::MeshArgs),
+    /// Say policies of the old API (authentication.istio.io) in the new one
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -78,6 +86,7 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Auth(arguments) => arguments.execute(),
             Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
@@ -85,6 +94,7 @@ impl Command {
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
+            Self::Migrate(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
