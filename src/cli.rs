@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod completion;
 mod down;
 mod error;
 mod explain;
@@ -9,6 +10,7 @@ mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod man;
 mod mesh;
 mod migrate;
 pub mod output;
@@ -45,6 +47,9 @@ enum Command {
     /// Show what a proxy does about authentication
     #[command(after_help = auth::EXAMPLES)]
     Auth(auth::AuthArgs),
+    /// Print what a shell needs to complete labctl's arguments
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::CompletionArgs),
     /// Show what runs left on a Kubernetes, and remove it
     #[command(after_help = down::EXAMPLES)]
     Down(down::DownArgs),
@@ -56,6 +61,9 @@ enum Command {
     Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Print the manual page, or write one for each subcommand
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
     /// Install, look at or remove the mesh of a Kubernetes
     #[command(after_help = mesh::EXAMPLES)]
     Mesh(mesh::MeshArgs),
@@ -79,10 +87,12 @@ impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
             Self::Auth(arguments) => arguments.execute(),
+            Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),

@@ -110,7 +110,7 @@ fn outbound_port(index: &Index, id: ServiceId, port: &ServicePort, rule: Option<
             Plan::Explicit(settings) => settings.mode != ClientTlsMode::Disable,
             Plan::Plaintext(..) => false,
         };
-        Some(Endpoint { address, tls })
+        Some(Endpoint { address, tls, workload: Some(data.controller.clone()) })
     });
     OutboundPort {
         host: service.host.clone(),

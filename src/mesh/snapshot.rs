@@ -150,6 +150,8 @@ impl Default for TargetPort {
 pub struct Workload {
     /// The pod's name (offline the name of its Deployment).
     pub name: String,
+    /// What made the pod (a Deployment, a StatefulSet, ...), or the pod itself.
+    pub controller: String,
     /// The pod's namespace.
     pub namespace: String,
     /// The pod's labels.
