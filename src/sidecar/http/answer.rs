@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header::CONTENT_TYPE, uri::Authority};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, LOCATION},
+    uri::Authority,
+};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::{
     Client, Proxy,
@@ -16,7 +21,7 @@ use crate::sidecar::{
     access_log::Direction,
     config::Protocol,
     failure::Failure,
-    routing::Destination,
+    routing::{Asked, Decision, Destination, Order},
     snapshot::without_port,
     tls::client::Inside,
     upstream::{Lease, Sent, Upstream},
@@ -45,25 +50,62 @@ struct Begun {
 impl Proxy {
     /// Answers a request, whatever happens.
     pub async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<ResponseBody> {
-        let mut record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
+        let record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
         let target = match headers::receive(&mut request) {
             Ok(target) => target,
             Err(malformed) => return self.refuse(&Refused::Malformed(malformed), record, None),
         };
+        let failed = |failure| Refused::Failed { failure, retried: false };
+        match self.decide(&request, &target) {
+            Decision::Forward(order) => self.forward(request, target, order, record).await,
+            Decision::NoCluster(host) => self.refuse(&failed(Failure::NoCluster { host }), record, None),
+            Decision::NoRoute => self.refuse(&failed(Failure::NoRoute), record, None),
+            Decision::Redirect { status, location } => self.redirect(status, &location, record),
+        }
+    }
+
+    fn decide(&self, request: &Request<Incoming>, target: &Target) -> Decision {
+        let asked = Asked {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            authority: target.authority.as_ref().map_or("", Authority::as_str),
+            scheme: self.route.scheme(),
+            port: self.route.port(),
+        };
+        self.route.decide(&self.engine, &asked)
+    }
+
+    /// Passes a request on, and the response back.
+    async fn forward(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        mut target: Target,
+        order: Order,
+        mut record: Option<Box<Record>>,
+    ) -> Response<ResponseBody> {
+        let destination = &order.destination;
         let downstream = target.upgrade.then(|| hyper::upgrade::on(&mut request));
-        let destination = self.route.destination(&self.engine, target.authority.as_ref().map(Authority::as_str));
         let received = record.as_ref().map(|record| record.received());
-        let request = request.map(|content| RequestBody::new(content, received));
-        match self.send(request, &target, &destination, &mut record).await {
-            Err(refused) => self.refuse(&refused, record, Some(&destination)),
+        let mut request = request.map(|content| RequestBody::new(content, received));
+        headers::rewrite(&mut request, &mut target, order.path.as_ref(), order.authority.as_ref());
+        let sent = self.send(request, &target, &order, &mut record);
+        let sent = match order.timeout {
+            None => sent.await,
+            Some(limit) => timeout(limit, sent).await.unwrap_or_else(|_| {
+                Err(Refused::Failed { failure: Failure::Timeout(limit), retried: false })
+            }),
+        };
+        match sent {
+            Err(refused) => self.refuse(&refused, record, Some(destination)),
             Ok(begun) if begun.response.status() == StatusCode::SWITCHING_PROTOCOLS && downstream.is_none() => {
                 let words = "the upstream left HTTP without being asked to".to_owned();
                 let refused = Refused::Failed { failure: Failure::Protocol { words }, retried: false };
-                self.refuse(&refused, record, Some(&destination))
+                self.refuse(&refused, record, Some(destination))
             }
             Ok(Begun { mut response, lease, upstream }) => {
                 let status = response.status();
-                self.count(&destination, Some(&upstream), status.as_u16(), "");
+                self.count(destination, Some(&upstream), status.as_u16(), "");
                 if let Some(record) = &mut record {
                     record.status(status.as_u16());
                 }
@@ -85,10 +127,12 @@ impl Proxy {
         &self,
         mut request: Request<RequestBody>,
         target: &Target,
-        destination: &Destination,
+        order: &Order,
         record: &mut Option<Box<Record>>,
     ) -> Result<Begun, Refused> {
+        let destination = &order.destination;
         let cluster = &destination.cluster;
+        let most = order.attempts.unwrap_or(cluster.attempts);
         let inside = inside(cluster.protocol, request.version());
         let name = target.authority.as_ref().map_or(cluster.name.as_str(), Authority::as_str);
         headers::address(&mut request, inside, target, &cluster.name)?;
@@ -103,14 +147,21 @@ impl Proxy {
             attempts += 1;
             let mut lease = match upstream.lease(&self.engine, inside, without_port(name), fresh).await {
                 Ok(lease) => lease,
-                Err(Failure::Connect { .. }) if attempts < cluster.attempts => continue,
+                Err(Failure::Connect { .. }) if attempts < most => continue,
                 Err(failure) => return Err(failed(failure, attempts)),
             };
             if let Some(record) = record {
                 let peer = lease.peer().filter(|_| self.facts.direction == Direction::Outbound);
                 record.connected(upstream.address, peer);
             }
-            match lease.send(request).await {
+            let sent = match order.per_try_timeout {
+                None => lease.send(request).await,
+                Some(limit) => match timeout(limit, lease.send(request)).await {
+                    Ok(sent) => sent,
+                    Err(_) => return Err(failed(Failure::Timeout(limit), attempts)),
+                },
+            };
+            match sent {
                 Sent::Answered(response) => {
                     return Ok(Begun { response: *response, lease, upstream: upstream.clone() });
                 }
@@ -135,10 +186,36 @@ impl Proxy {
                 let value = appended(headers, xfcc);
                 headers.insert(xfcc::HEADER, value);
             }
+            Client::Outside { xfcc, address } => {
+                match xfcc {
+                    Some(xfcc) => _ = headers.insert(xfcc::HEADER, xfcc.clone()),
+                    None => _ = headers.remove(xfcc::HEADER),
+                }
+                headers::tell_origin(headers, *address, self.route.scheme());
+            }
             Client::Own | Client::Unproved { .. } => {
                 headers.remove(xfcc::HEADER);
             }
         }
+    }
+
+    /// Sends the client elsewhere.
+    fn redirect(
+        self: &Arc<Self>,
+        status: StatusCode,
+        location: &str,
+        mut record: Option<Box<Record>>,
+    ) -> Response<ResponseBody> {
+        let Ok(location) = HeaderValue::try_from(location) else {
+            return self.refuse(&Refused::Malformed(Malformed::Host), record, None);
+        };
+        if let Some(record) = &mut record {
+            record.status(status.as_u16());
+        }
+        let mut response = Response::new(ResponseBody::own("", self.clone(), record));
+        *response.status_mut() = status;
+        response.headers_mut().insert(LOCATION, location);
+        response
     }
 
     fn refuse(
@@ -169,7 +246,7 @@ impl Proxy {
     fn count(&self, destination: &Destination, upstream: Option<&Upstream>, status: u16, flags: &'static str) {
         match &self.client {
             Client::Proved { series, .. } | Client::Unproved { series } => series.request(status, flags),
-            Client::Own => destination.series(&self.engine, upstream).request(status, flags),
+            Client::Outside { .. } | Client::Own => destination.series(&self.engine, upstream).request(status, flags),
         }
     }
 }
