@@ -27,8 +27,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("control-plane.yaml", include_str!("../../templates/mesh/control-plane.yaml")),
 ];
 /// Only where somebody asks for it.
-const GATEWAY: (&str, &str) =
-    ("ingress-gateway.yaml", include_str!("../../templates/mesh/ingress-gateway.yaml"));
+const GATEWAY: (&str, &str) = ("ingress-gateway.yaml", include_str!("../../templates/mesh/ingress-gateway.yaml"));
 /// Applied last: from then on, pods cannot start in the mesh until the control plane is ready.
 const WEBHOOK: (&str, &str) = ("webhook.yaml", include_str!("../../templates/mesh/webhook.yaml"));
 

@@ -19,8 +19,8 @@ pub use gateway::{Gateway, GatewayPort, GatewayServer, ServerTlsMode, ServerTlsS
 pub use legacy::{MeshPolicy, Peer, PeerMutualTls, Policy, Target, TargetPortSelector};
 pub use peer_authentication::{MutualTls, PeerAuthentication};
 pub use virtual_service::{
-    Destination, HttpMatch, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, PortSelector, RouteDestination, StringMatch,
-    TlsMatch, TlsRoute, VirtualService,
+    Destination, HttpMatch, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, PortSelector, RouteDestination,
+    StringMatch, TlsMatch, TlsRoute, VirtualService,
 };
 
 use super::snapshot::Source;

@@ -6,8 +6,8 @@ mod server;
 
 use std::collections::HashMap;
 
-pub(crate) use self::{connection::serve, listen::keep_listening};
 use self::server::Server;
+pub(crate) use self::{connection::serve, listen::keep_listening};
 use super::{
     config::{Routing, routing as config},
     routing::hosts::VirtualHosts,

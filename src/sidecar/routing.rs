@@ -49,10 +49,7 @@ pub(crate) enum Decision {
     /// No route is for it.
     NoRoute,
     /// The client is to go elsewhere.
-    Redirect {
-        status: StatusCode,
-        location: String,
-    },
+    Redirect { status: StatusCode, location: String },
 }
 
 /// How a request goes to an upstream.

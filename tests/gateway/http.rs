@@ -52,8 +52,11 @@ async fn requests_go_where_routes_say(world: &World) {
     obey(world, &[&edge, SUBSETS, &virtual_service("shop", ROUTES)].concat()).await;
     let get = async |path: &str, more: &[&str]| ask(world, 80, &format!("http://shop.example.com{path}"), more).await;
 
-    let shares: Vec<String> =
-        futures::future::join_all((0..8).map(|_| get("/anything", &[]))).await.iter().map(|seen| seen.server()).collect();
+    let shares: Vec<String> = futures::future::join_all((0..8).map(|_| get("/anything", &[])))
+        .await
+        .iter()
+        .map(|seen| seen.server())
+        .collect();
     let count = |name| shares.iter().filter(|server| *server == name).count();
     assert_eq!((count("v1"), count("v2")), (6, 2));
     assert_eq!(get("/anything", &["-H", "end-user: jason"]).await.server(), "v2");
@@ -88,12 +91,12 @@ async fn the_edge_follows_its_gateways(world: &World) {
     let servers = |number: u16| format!("[{{port: {{number: {number}, name: http, protocol: HTTP}}, hosts: ['*']}}]");
     obey(world, &[gateway(&servers(80)), virtual_service("all", route)].concat()).await;
     assert_eq!(ask(world, 80, "http://any/anything", &[]).await.short(), "api");
-    assert_eq!(ask(world, 31400, "http://any/anything", &[]).await.short(), "exit 56");
+    assert!(ask(world, 31400, "http://any/anything", &[]).await.is_cut_off());
 
     // Another port, without a restart; the old one is closed.
     obey(world, &gateway(&servers(31400))).await;
     assert_eq!(ask(world, 31400, "http://any/anything", &[]).await.short(), "api");
-    assert_eq!(ask(world, 80, "http://any/anything", &[]).await.short(), "exit 56");
+    assert!(ask(world, 80, "http://any/anything", &[]).await.is_cut_off());
 
     // Strict servers let the gateway in: it is of the mesh.
     let strict = format!(

@@ -13,7 +13,6 @@ pub struct Seen {
     /// Where a redirect leads.
     pub location: String,
     pub body: String,
-    pub error: String,
 }
 
 impl Seen {
@@ -27,6 +26,11 @@ impl Seen {
         let asked = self.asked();
         let by = asked["headers"]["X-Forwarded-Client-Cert"][0].as_str().unwrap_or_default();
         by.split(';').next().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the connection was refused, or ended without a word: which of both, load balancers see differently.
+    pub fn is_cut_off(&self) -> bool {
+        [7, 35, 52, 56].contains(&self.exit)
     }
 
     /// The answer in a few words: which server, or else what.
@@ -62,6 +66,5 @@ pub async fn ask(world: &World, port: u16, url: &str, more: &[&str]) -> Seen {
         status: status.parse().unwrap(),
         location: location.to_owned(),
         body: body.to_owned(),
-        error: ran.stderr,
     }
 }

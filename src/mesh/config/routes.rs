@@ -76,10 +76,10 @@ impl<'a> Place<'a> {
                 destinations: self.destinations(&route.route, owner),
                 timeout: duration(route.timeout.as_deref()),
                 retries: route.retries.as_ref().map(retries),
-                rewrite: route.rewrite.as_ref().map(|rewrite| Rewrite {
-                    uri: rewrite.uri.clone(),
-                    authority: rewrite.authority.clone(),
-                }),
+                rewrite: route
+                    .rewrite
+                    .as_ref()
+                    .map(|rewrite| Rewrite { uri: rewrite.uri.clone(), authority: rewrite.authority.clone() }),
             }),
         };
         Some(Route { matches, action })
@@ -108,7 +108,9 @@ impl<'a> Place<'a> {
         let host = full_host(&wanted.host, &owner.namespace, &self.index.settings().cluster_domain);
         let service = self.index.find_service(&owner.namespace, &host).map(|service| self.index.service(service));
         let (host, only) = match service {
-            Some(service) => (service.host.clone(), if let [port] = &service.ports[..] { Some(port.port) } else { None }),
+            Some(service) => {
+                (service.host.clone(), if let [port] = &service.ports[..] { Some(port.port) } else { None })
+            }
             None => (host, None),
         };
         Destination { host, port: named.or(only), subset: wanted.subset.clone().filter(|name| !name.is_empty()) }
@@ -122,8 +124,7 @@ pub(super) fn of_sidecar(index: &Index, proxy: &Workload) -> Vec<VirtualHost> {
     for resource in place.virtual_services().into_iter().filter(|resource| !resource.spec.http.is_empty()) {
         let domain = &index.settings().cluster_domain;
         let named = resource.spec.hosts.iter().map(|host| full_host(host, &resource.metadata.namespace, domain));
-        let free: Vec<String> =
-            named.filter(|host| !hosts.iter().any(|known| known.hosts.contains(host))).collect();
+        let free: Vec<String> = named.filter(|host| !hosts.iter().any(|known| known.hosts.contains(host))).collect();
         if !free.is_empty() {
             hosts.push(VirtualHost { hosts: free, https_redirect: false, routes: place.routes(resource) });
         }

@@ -92,9 +92,9 @@ impl Proxy {
         let sent = self.send(request, &target, &order, &mut record);
         let sent = match order.timeout {
             None => sent.await,
-            Some(limit) => timeout(limit, sent).await.unwrap_or_else(|_| {
-                Err(Refused::Failed { failure: Failure::Timeout(limit), retried: false })
-            }),
+            Some(limit) => timeout(limit, sent)
+                .await
+                .unwrap_or_else(|_| Err(Refused::Failed { failure: Failure::Timeout(limit), retried: false })),
         };
         match sent {
             Err(refused) => self.refuse(&refused, record, Some(destination)),

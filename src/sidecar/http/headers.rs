@@ -144,8 +144,7 @@ pub fn rewrite<B>(
 
 /// Tells the upstream where a request came to us from, and by which scheme.
 pub fn tell_origin(headers: &mut HeaderMap, client: IpAddr, scheme: &'static str) {
-    let mut path: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let mut path: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     let client = client.to_canonical().to_string();
     path.push(&client);
     let path = HeaderValue::try_from(path.join(",")).expect("header values joined by commas are a header value");

@@ -96,18 +96,23 @@ impl Way {
     }
 }
 
-/// Gives each destination its share: exactly so in as many turns as the weights add up to, and mixed among them.
+/// Gives each destination its share: exactly so in as few turns as the shares allow, and mixed among them.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     next: AtomicU64,
+    /// The weights without their common divisor.
+    shares: Vec<u64>,
     total: u64,
     step: u64,
 }
 
 impl Turns {
     pub fn new(destinations: &[Weighted]) -> Self {
-        let total = destinations.iter().map(|weighted| u64::from(weighted.weight)).sum();
-        Self { next: 0.into(), total, step: step(total) }
+        let weights = destinations.iter().map(|weighted| u64::from(weighted.weight));
+        let common = weights.clone().fold(0, divisor).max(1);
+        let shares: Vec<u64> = weights.map(|weight| weight / common).collect();
+        let total = shares.iter().sum();
+        Self { next: 0.into(), shares, total, step: step(total) }
     }
 
     pub fn choose<'a>(&self, destinations: &'a [Weighted]) -> Option<&'a config::Destination> {
@@ -115,27 +120,28 @@ impl Turns {
             0 | 1 => 0,
             total => self.next.fetch_add(self.step, Ordering::Relaxed) % total,
         };
-        let found = destinations.iter().find(|weighted| {
-            let own = u64::from(weighted.weight);
-            let mine = place < own;
-            place = place.saturating_sub(own);
+        let found = destinations.iter().zip(&self.shares).find(|(_, share)| {
+            let mine = place < **share;
+            place = place.saturating_sub(**share);
             mine
         });
-        found.map(|weighted| &weighted.destination)
+        found.map(|(weighted, _)| &weighted.destination)
     }
 }
 
 /// A step that visits every place below `total` once before it comes back, far from the one before: about the golden
 /// section of it, and without a common divisor.
 fn step(total: u64) -> u64 {
-    let divisor = |mut a: u64, mut b: u64| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
     let near = total.saturating_mul(618) / 1000;
     (near.max(1)..=total.max(1)).find(|&step| divisor(step, total) == 1).unwrap_or(1)
+}
+
+/// The greatest common divisor.
+fn divisor(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 #[cfg(test)]

@@ -46,8 +46,7 @@ impl ServerTls {
     /// # Errors
     /// If the provider of cryptography has no protocol version to offer.
     pub fn showing(own: Arc<SingleCertAndKey>, clients: Option<VerifiedClients>) -> Result<Self, TlsError> {
-        let builder =
-            ServerConfig::builder_with_provider(provider().clone()).with_safe_default_protocol_versions()?;
+        let builder = ServerConfig::builder_with_provider(provider().clone()).with_safe_default_protocol_versions()?;
         let builder = match clients {
             Some(clients) => builder.with_client_cert_verifier(Arc::new(clients)),
             None => builder.with_no_client_auth(),
