@@ -11,6 +11,7 @@ pub mod mesh;
 pub mod result;
 mod rights;
 mod step;
+pub mod test;
 
 use std::time::Duration;
 

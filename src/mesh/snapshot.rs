@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     identity::SpiffeId,
+    inject::Decision,
     resources::{
         DestinationRule, Gateway, Kind, MeshPolicy, Metadata, PeerAuthentication, Policy, Resource, Selector,
         VirtualService,
@@ -172,6 +173,8 @@ pub struct Workload {
     pub service_account: String,
     /// Whether a proxy stands before it.
     pub sidecar: bool,
+    /// Whether a pod like it would get a sidecar now, or why not; `None` where that is not known.
+    pub injection: Option<Decision>,
     /// What its proxy is for.
     pub role: Role,
     /// The pod's address, once it has one.
