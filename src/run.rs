@@ -3,6 +3,7 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod certificate;
 mod clash;
 pub mod context;
 pub mod event;
@@ -15,7 +16,7 @@ pub mod test;
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -70,6 +71,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
                 events: events.clone(),
                 mesh,
                 deadline: options.deadline,
+                authority: OnceCell::new(),
                 target: options.target.clone(),
             };
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.

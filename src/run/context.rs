@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use tokio::sync::OnceCell;
+
 use super::{
     event::{Event, Events},
     mesh::{Chosen, Distribution},
@@ -9,6 +11,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Patience, Target, mesh_status::ROOT_NAMESPACE},
     lab::model::Lab,
+    mesh::ca::CertificateAuthority,
     probe::ask::Prober,
 };
 
@@ -24,6 +27,8 @@ pub struct Context<'a> {
     pub mesh: Chosen,
     /// How long each part may wait.
     pub deadline: Duration,
+    /// Who signs the lab's own certificates; made when the first is.
+    pub authority: OnceCell<CertificateAuthority>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
 }
