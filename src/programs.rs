@@ -16,6 +16,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("openssl", workloads::openssl::program),
     ("sidecar", crate::mesh::agent::program),
     ("sleep", workloads::sleep::program),
+    ("tap", crate::tap::program),
 ];
 
 /// Finds a bundled program.

@@ -5,7 +5,7 @@
 mod app_health;
 mod control_plane;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -114,6 +114,7 @@ impl Agent {
         let options = sidecar::Options { app_health: Some(app_health), ..sidecar::Options::default() };
         let served = tokio::select! {
             served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
+            never = self.show_connections() => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid) => return ExitStatus::FAILURE,
         };
@@ -124,6 +125,14 @@ impl Agent {
                 ExitStatus::FAILURE
             }
         }
+    }
+
+    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
+    async fn show_connections(&self) -> Infallible {
+        if let Err(error) = self.host.serve_taps().await {
+            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
+        }
+        std::future::pending().await
     }
 
     /// Renews the certificate at half of its life, or when it is asked to.
