@@ -5,7 +5,7 @@
 mod app_health;
 mod control_plane;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -135,6 +135,7 @@ impl Agent {
         let in_effect = watch::Sender::new(config.borrow().clone());
         let served = tokio::select! {
             served = self.serve(config, svid.clone(), &in_effect) => served,
+            never = self.show_connections() => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid, &in_effect) => return ExitStatus::FAILURE,
         };
@@ -165,6 +166,14 @@ impl Agent {
                 sidecar::serve(self.host.clone(), options, config, svid).await
             }
         }
+    }
+
+    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
+    async fn show_connections(&self) -> Infallible {
+        if let Err(error) = self.host.serve_taps().await {
+            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
+        }
+        std::future::pending().await
     }
 
     /// Renews the certificate at half of its life, or when it is asked to.
