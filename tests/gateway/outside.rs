@@ -61,10 +61,5 @@ pub async fn ask(world: &World, port: u16, url: &str, more: &[&str]) -> Seen {
     let ran = world.labctl(&arguments).await;
     let (body, told) = ran.stdout.rsplit_once('\n').unwrap();
     let (status, location) = told.split_once(' ').unwrap();
-    Seen {
-        exit: ran.code,
-        status: status.parse().unwrap(),
-        location: location.to_owned(),
-        body: body.to_owned(),
-    }
+    Seen { exit: ran.code, status: status.parse().unwrap(), location: location.to_owned(), body: body.to_owned() }
 }
