@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod file;
+pub mod graph;
 pub mod grid;
 pub mod html;
 pub mod junit;

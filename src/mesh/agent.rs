@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use self::{
     app_health::AppHealth,
-    control_plane::{AgentError, ControlPlane},
+    control_plane::{AgentError, ControlPlane, News},
 };
 use super::{
     retry::Retry,
@@ -58,11 +58,14 @@ struct Agent {
     control_plane: ControlPlane,
     /// Asks for a new certificate before the old one's time.
     renew: Notify,
+    counters: Arc<Telemetry>,
 }
 
 impl Agent {
     fn new(host: Arc<dyn Host>) -> Result<Self, AgentError> {
-        Ok(Self { control_plane: ControlPlane::new(host.clone())?, host, renew: Notify::new() })
+        let control_plane = ControlPlane::new(host.clone())?;
+        let counters = Arc::new(Telemetry::of(control_plane.workload()));
+        Ok(Self { host, control_plane, renew: Notify::new(), counters })
     }
 
     /// Gets the first certificate and the first configuration, however long that takes.
@@ -74,8 +77,9 @@ impl Agent {
                 || async {
                     let mut connection = self.control_plane.connect(Some(&svid)).await?;
                     loop {
-                        if let Some(config) = connection.configuration(None).await? {
-                            return Ok(config);
+                        match connection.news(None, None).await? {
+                            News::Configuration(config) => return Ok(config),
+                            News::Look(_) | News::None => {}
                         }
                     }
                 },
@@ -112,7 +116,7 @@ impl Agent {
         let (svids, svid) = watch::channel(Arc::new(svid));
         let (configs, config) = watch::channel(Arc::new(config));
         let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
-        let counters = Arc::new(Telemetry::of(self.control_plane.workload()));
+        let counters = self.counters.clone();
         let options = sidecar::Options { app_health: Some(app_health), counters, ..sidecar::Options::default() };
         let served = tokio::select! {
             served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
@@ -176,11 +180,16 @@ impl Agent {
             Ok(connection) => connection,
             Err(error) => return error,
         };
+        let mut look = 0;
         loop {
             let version = configs.borrow().version.clone();
-            match connection.configuration(Some(&version)).await {
-                Ok(Some(config)) => drop(configs.send_replace(Arc::new(config))),
-                Ok(None) => {}
+            match connection.news(Some(&version), Some(look)).await {
+                Ok(News::Configuration(config)) => drop(configs.send_replace(Arc::new(config))),
+                Ok(News::Look(newest)) => match connection.tell(newest, &self.counters.report()).await {
+                    Ok(()) => look = newest,
+                    Err(error) => return error,
+                },
+                Ok(News::None) => {}
                 Err(error) => return error,
             }
         }

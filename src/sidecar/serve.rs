@@ -107,7 +107,11 @@ pub async fn serve(
         let listener = host.listen(address).await.map_err(|error| ServeError::Listen { address, error })?;
         listeners.push((listener, role));
     }
-    run(Arc::new(engine), owner, listeners, options.drain).await;
+    let counted = engine.telemetry.clone();
+    tokio::select! {
+        () = run(Arc::new(engine), owner, listeners, options.drain) => {}
+        () = counted.keep_notes() => {}
+    }
     Ok(())
 }
 

@@ -41,6 +41,9 @@ pub enum MeshError {
     /// The bundled manifests are broken.
     #[error(transparent)]
     Manifests(#[from] crate::mesh::install::InstallError),
+    /// The control plane does not tell what proxies have counted.
+    #[error("the control plane has no graph: {0}")]
+    NoGraph(String),
     /// There is no Istio, though one was asked for.
     #[error("there is no Istio on this cluster: {0}")]
     NoIstio(String),
@@ -62,6 +65,9 @@ impl MeshError {
             ),
             Self::InUse { .. } => Some("to remove it all the same, say so with --yes".to_owned()),
             Self::Istio(_) => Some("labs run against it with `labctl run LAB --mesh istio`".to_owned()),
+            Self::NoGraph(_) => {
+                Some("is it of this version? `labctl mesh status` tells, `labctl mesh install` updates it".to_owned())
+            }
             Self::NoIstio(_) => Some("leave out `--mesh istio`, and labctl brings a mesh of its own".to_owned()),
             Self::OfARun(run) => {
                 Some(format!("end that run; what it left behind is removed with `labctl down --run {run}`"))
