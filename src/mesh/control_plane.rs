@@ -43,8 +43,9 @@ use super::{
     ca::{CertificateAuthority, WORKLOAD_LIFETIME},
     distribute::Distributor,
     inject,
-    install::{CONTROL_PLANE, ROOT_NAMESPACE},
-    snapshot::Settings,
+    install::{CONTROL_PLANE, ROOT_NAMESPACE, WEBHOOK_KINDS},
+    policy::Index,
+    snapshot::{Settings, Snapshot},
 };
 use crate::{
     host::{ExitStatus, Host, Output},
@@ -132,6 +133,7 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<()>, ControlPlaneError> {
         owner: namespace.owner_ref(&()).unwrap_or_default(),
         authority: Arc::new(authority),
         distributor: Arc::default(),
+        newest: watch::Sender::new(Arc::new(Index::new(Snapshot::default()))),
         readiness: Readiness::default(),
     };
     let mut parts = JoinSet::new();
@@ -151,6 +153,7 @@ struct ControlPlane {
     owner: OwnerReference,
     authority: Arc<CertificateAuthority>,
     distributor: Arc<Distributor>,
+    newest: watch::Sender<Arc<Index>>,
     readiness: Readiness,
 }
 
@@ -182,7 +185,7 @@ impl ControlPlane {
         let (everywhere, here) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let servers = [
             (everywhere, AGENT_PORT, Some(tls.clone()), agents),
-            (everywhere, WEBHOOK_PORT, Some(tls), webhook::router(injection)),
+            (everywhere, WEBHOOK_PORT, Some(tls), webhook::router(injection, self.newest.subscribe())),
             (everywhere, READY_PORT, None, ready::router(self.readiness.clone())),
             (here, GRAPH_PORT, None, traffic.for_readers()),
         ];
@@ -211,14 +214,17 @@ impl ControlPlane {
             let readiness = self.readiness.clone();
             move || readiness.meet(condition)
         };
-        let [namespaces, webhook] = [Condition::Namespaces, Condition::Webhook].map(met);
+        let [namespaces, world] = [Condition::Namespaces, Condition::World].map(met);
         let (settings, distributor) = (self.settings.clone(), self.distributor.clone());
         let status = distributor.status();
         parts.spawn(trust::in_namespaces(host.clone(), client.clone(), root, namespaces));
-        parts.spawn(trust::in_webhook(host.clone(), client.clone(), pem, webhook));
+        for (kind, condition) in WEBHOOK_KINDS.into_iter().zip([Condition::Webhook, Condition::Validation]) {
+            let trusted = met(condition);
+            parts.spawn(trust::in_webhook(host.clone(), client.clone(), kind, pem.clone(), trusted));
+        }
         parts.spawn(status::publish(host.clone(), client.clone(), status, own));
-        let synced = met(Condition::World);
-        parts.spawn(world::watch(host.clone(), client.clone(), settings, distributor, synced));
+        let newest = self.newest.clone();
+        parts.spawn(world::follow(host.clone(), client.clone(), settings, distributor, newest, world));
     }
 }
 

@@ -96,6 +96,11 @@ impl Needs<'_> {
 
     async fn of_check(&mut self, check: &Check) -> Result<(), ClusterError> {
         match check {
+            Check::Certificate(certificate) => {
+                self.serve(&certificate.of);
+                self.exec(&certificate.from);
+                self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
+            }
             Check::Http(http) => {
                 let askers = http.control.iter().chain([&http.from]);
                 askers.for_each(|asker| self.exec(asker));
