@@ -15,6 +15,9 @@ pub use build::graph;
 
 use crate::{mesh::identity::SpiffeId, sidecar::telemetry::report::Counts};
 
+/// The name of the node that stands for all callers that proved nothing.
+pub const UNKNOWN: &str = "unknown";
+
 /// Who called whom.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

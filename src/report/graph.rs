@@ -9,7 +9,7 @@ mod svg;
 mod table;
 
 use super::style::Paint;
-use crate::mesh::graph::{Edge, Graph, Security};
+use crate::mesh::graph::{Edge, Graph, Security, UNKNOWN};
 
 pub use dot::dot;
 pub use mermaid::mermaid;
@@ -78,8 +78,10 @@ fn sentence(edge: &Edge) -> String {
     let Edge { source, destination, total, .. } = edge;
     let share = edge.mtls_share.map(|share| format!(", {} over mutual TLS", percent(share))).unwrap_or_default();
     let rate = rate(edge).map(|rate| format!(", {rate}")).unwrap_or_default();
-    let counts = [(total.calls(), "calls"), (errors(edge), "errors"), (total.refused, "refused")];
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    let counts =
+        [(total.calls(), "call", "calls"), (errors(edge), "error", "errors"), (total.refused, "refused", "refused")];
+    let counts = counts.iter().filter(|(count, ..)| *count > 0);
+    let counts = counts.map(|&(count, one, many)| format!(", {count} {}", if count == 1 { one } else { many }));
     format!("{source} to {destination}: {}{}{rate}{share}", edge.security.word(), counts.collect::<String>())
 }
 
@@ -98,16 +100,21 @@ fn percent(share: f64) -> String {
     }
 }
 
-/// What is true of the whole graph, in one sentence.
+/// What is true of the whole graph, in one line.
 fn summary(graph: &Graph) -> String {
-    let calls = |edge: &Edge| edge.total.calls();
-    let all: u64 = graph.edges.iter().map(calls).sum();
-    let locked: u64 = graph.edges.iter().filter(|edge| edge.security == Security::Mtls).map(calls).sum();
+    let sum = |of: &dyn Fn(&Edge) -> u64| graph.edges.iter().map(of).fold(0, u64::saturating_add);
+    let all = sum(&|edge| edge.total.calls());
+    let locked = sum(&|edge| if edge.security == Security::Mtls { edge.total.calls() } else { 0 });
+    let unknown = sum(&|edge| if edge.source == UNKNOWN { edge.total.calls() } else { 0 });
+    let refused = sum(&|edge| edge.total.refused);
     let rate: f64 = graph.edges.iter().map(|edge| edge.rate).sum();
-    let from_unknown: u64 = graph.edges.iter().filter(|edge| edge.source == "unknown").map(calls).sum();
-    let share =
-        if all == 0 { String::new() } else { format!(", {} on locked edges", percent(locked as f64 / all as f64)) };
-    let unknown = if from_unknown == 0 { String::new() } else { format!(", {from_unknown} from unknown sources") };
-    let plural = if all == 1 { "" } else { "s" };
-    format!("{all} call{plural}{share}{unknown}; {rate:.1}/s in the last minute")
+    let mut parts = vec![if all == 1 { "1 call".to_owned() } else { format!("{all} calls") }];
+    parts.extend((all > 0).then(|| format!("{} locked", percent(locked as f64 / all as f64))));
+    parts.extend((unknown > 0).then(|| format!("{unknown} from unknown sources")));
+    parts.extend((refused > 0).then(|| format!("{refused} refused")));
+    parts.push(format!("{rate:.1}/s in the last minute"));
+    parts.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,7 @@ async fn drawn(world: &World) {
     let table = world.labctl_ok(&["graph", "-n", "foo"]).await;
     let first: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(first[..5], ["●", "foo/sleep", "foo/httpbin", "mTLS", "100%"], "{table}");
-    assert!(table.contains("● both ends say mutual TLS") && table.contains("3 from unknown sources"), "{table}");
+    assert!(table.contains("● both ends say mTLS") && table.contains("3 from unknown sources"), "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
     let only_legacy = world.labctl_ok(&["graph", "-n", "legacy"]).await;
     assert!(!only_legacy.contains("unknown") && only_legacy.contains("legacy/httpbin"), "{only_legacy}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Amount, Edge, Evidence, Graph, Node, NodeKind, Security,
+    Amount, Edge, Evidence, Graph, Node, NodeKind, Security, UNKNOWN,
     claims::{Callee, Claimed, Claims},
 };
 use crate::{
@@ -16,9 +16,6 @@ use crate::{
     },
     sidecar::telemetry::report::Counts,
 };
-
-/// The node of callers that proved nothing.
-const UNKNOWN: &str = "unknown";
 
 /// Draws the graph of what the proxies of these pods told.
 pub fn graph(pods: &BTreeMap<PodName, Pod>, gathered: &Gathered, at: Timestamp) -> Graph {
@@ -134,7 +131,7 @@ fn explained(claims: &Claims, called: &str) -> Amount {
     for (_, Claimed { claim, .. }) in of {
         let seen = |sent: Counts, lost: Counts| Counts {
             connections: sent.connections.saturating_sub(sent.failed),
-            refused: sent.failed + lost.calls(),
+            refused: sent.failed.saturating_add(lost.calls()),
             ..sent
         };
         sum += Amount {
@@ -189,7 +186,7 @@ fn share(claimed: &Claimed) -> Option<f64> {
     let latest = latest(claimed);
     let of = |amount| latest(amount).calls();
     let mtls = of(claimed.claim.mtls);
-    let all = mtls + of(claimed.claim.tls) + of(claimed.claim.plaintext);
+    let all = [mtls, of(claimed.claim.tls), of(claimed.claim.plaintext)].into_iter().fold(0, u64::saturating_add);
     (all > 0).then(|| mtls as f64 / all as f64)
 }
 

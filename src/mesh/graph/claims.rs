@@ -60,9 +60,7 @@ impl Claimed {
         self.claim.peers.dedup();
         self.own.insert(own.clone());
         self.services.extend(reported.service.clone());
-        for (code, count) in &reported.codes {
-            *self.codes.entry(*code).or_default() += count;
-        }
+        self.add_codes(&reported.codes);
         // A sidecar that has just started has not counted for a whole second yet.
         self.rate += reported.recent.calls() as f64 / seconds.max(1.0);
     }
@@ -152,8 +150,15 @@ impl Claimed {
         self.claim.peers.dedup();
         self.own.extend(own);
         self.services.extend(services);
-        codes.into_iter().for_each(|(code, count)| *self.codes.entry(code).or_default() += count);
+        self.add_codes(&codes);
         self.rate += rate;
+    }
+
+    fn add_codes(&mut self, codes: &BTreeMap<u16, u64>) {
+        for (code, count) in codes {
+            let known = self.codes.entry(*code).or_default();
+            *known = known.saturating_add(*count);
+        }
     }
 }
 

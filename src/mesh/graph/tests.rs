@@ -158,3 +158,64 @@ fn a_share_is_of_the_last_minute_if_there_was_any() {
     assert_eq!(shares, [(Some(1.0), 0.5), (Some(0.25), 4.0 / 60.0)]);
     assert_eq!(graph.edges[1].security, Security::Mixed);
 }
+
+mod any {
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+
+    fn names() -> impl Strategy<Value = String> {
+        prop_oneof![Just("foo/a".to_owned()), Just("foo/b".to_owned()), Just("bar/a".to_owned())]
+    }
+
+    fn counts() -> impl Strategy<Value = Counts> {
+        let number = || prop_oneof![Just(0), 0..100u64, Just(u64::MAX)];
+        [number(), number(), number(), number(), number()].prop_map(
+            |[requests, errors, connections, failed, refused]| Counts {
+                requests,
+                errors,
+                connections,
+                failed,
+                refused,
+            },
+        )
+    }
+
+    fn series() -> impl Strategy<Value = Reported> {
+        let direction = prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
+        let transport = prop_oneof![Just(Transport::Mtls), Just(Transport::Plaintext), Just(Transport::Tls)];
+        let fields =
+            (direction, option::of(transport), option::of(names()), option::of(names()), option::of("[ -~]{0,20}"));
+        (fields, counts(), counts()).prop_map(|((direction, transport, peer, workload, service), total, recent)| {
+            let place = |name: String| {
+                let (namespace, name) = name.split_once('/').unwrap();
+                Place { namespace: namespace.to_owned(), name: name.to_owned() }
+            };
+            let peer = peer.map(|name| id(&name));
+            let codes = BTreeMap::from([(200, total.requests)]);
+            let workload = workload.map(place);
+            Reported { direction, transport, peer, workload, service, total, recent, codes }
+        })
+    }
+
+    proptest! {
+        /// A sidecar may say what it likes: there is a graph, it is the same after a journey, and no lock is on the word of
+        /// one end.
+        #[test]
+        fn reports_make_a_graph(told in vec((names(), series()), 0..12)) {
+            let mut mesh = Mesh::default();
+            told.into_iter().for_each(|(name, series)| mesh.reports(&name, series));
+            let graph = mesh.graph();
+            let text = serde_json::to_string(&graph).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Graph>(&text).unwrap().nodes, &graph.nodes);
+            for edge in graph.edges.iter().filter(|edge| edge.security == Security::Mtls) {
+                prop_assert!(edge.evidence.source.is_some() && edge.evidence.destination.is_some());
+            }
+            for edge in &graph.edges {
+                for end in [&edge.source, &edge.destination] {
+                    prop_assert!(graph.nodes.iter().any(|node| node.name == *end));
+                }
+            }
+        }
+    }
+}

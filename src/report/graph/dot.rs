@@ -22,18 +22,19 @@ pub fn dot(graph: &Graph) -> String {
             }
             None => Ok(()),
         };
-        nodes.into_iter().for_each(|node| write_node(&mut text, node));
+        let indent = if namespace.is_some() { "    " } else { "  " };
+        nodes.into_iter().for_each(|node| write_node(&mut text, node, indent));
         text.push_str(if namespace.is_some() { "  }\n" } else { "" });
     }
     graph.edges.iter().for_each(|edge| write_edge(&mut text, edge));
     text + "}\n"
 }
 
-fn write_node(text: &mut String, node: &Node) {
+fn write_node(text: &mut String, node: &Node, indent: &str) {
     let label = node.name.split_once('/').map_or(node.name.as_str(), |(_, name)| name);
     let style = if node.kind == NodeKind::Workload && node.proxied { "rounded" } else { "\"rounded,dashed\"" };
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "    {} [label={}, style={style}];", quoted(&node.name), quoted(label));
+    let _ = writeln!(text, "{indent}{} [label={}, style={style}];", quoted(&node.name), quoted(label));
 }
 
 fn write_edge(text: &mut String, edge: &Edge) {

@@ -23,7 +23,8 @@ pub fn mermaid(graph: &Graph) -> String {
             Some(name) => writeln!(text, "  subgraph s{place}[\"{}\"]", escaped(name)),
             None => Ok(()),
         };
-        nodes.into_iter().for_each(|(number, node)| write_node(&mut text, number, node));
+        let indent = if namespace.is_some() { "    " } else { "  " };
+        nodes.into_iter().for_each(|(number, node)| write_node(&mut text, number, node, indent));
         text.push_str(if namespace.is_some() { "  end\n" } else { "" });
     }
     for edge in &graph.edges {
@@ -36,11 +37,11 @@ pub fn mermaid(graph: &Graph) -> String {
     text
 }
 
-fn write_node(text: &mut String, number: usize, node: &Node) {
+fn write_node(text: &mut String, number: usize, node: &Node, indent: &str) {
     let label = escaped(node.name.split_once('/').map_or(node.name.as_str(), |(_, name)| name));
     let (open, close) = if node.kind == NodeKind::Workload { ("[", "]") } else { ("([", "])") };
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "    n{number}{open}\"{label}\"{close}");
+    let _ = writeln!(text, "{indent}n{number}{open}\"{label}\"{close}");
 }
 
 fn write_edge(text: &mut String, edge: &Edge, numbers: &BTreeMap<&str, usize>) {

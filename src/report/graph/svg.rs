@@ -15,8 +15,12 @@ const NODE_HEIGHT: f64 = 44.0;
 const ROW: f64 = 72.0;
 /// Room between two layers, for curves and what is written on them.
 const BETWEEN: f64 = 150.0;
+/// Enough for the heading.
+const LEAST_WIDTH: f64 = 620.0;
 /// About as wide as a character of the font is.
 const CHARACTER: f64 = 7.4;
+/// The same of small letters.
+const SMALL_CHARACTER: f64 = 6.0;
 
 /// Colours come from the reader's scheme; kinds of lines and marks say the same without colour.
 const STYLE: &str = "
@@ -29,14 +33,14 @@ const STYLE: &str = "
   text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: var(--ink); }
   .heading { font-size: 16px; font-weight: 600; }
   .soft { font-size: 11px; fill: var(--soft); }
-  .label { font-size: 11px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+  .label { font-size: 11px; }
   .node rect { fill: var(--box); stroke: var(--frame); }
   .node.stranger rect { stroke-dasharray: 4 3; }
   .edge path.line { fill: none; stroke: currentColor; stroke-width: 1.8; }
   .edge path.tip { fill: currentColor; }
   .edge .icon { fill: none; stroke: currentColor; stroke-width: 1.6; }
   .edge .icon .body { fill: currentColor; }
-  .edge .ground { fill: var(--paper); }
+  .edge .ground { fill: var(--paper); fill-opacity: 0.88; }
   .mtls { color: var(--mtls); }
   .open { color: var(--open); } .open path.line { stroke-dasharray: 7 4; }
   .refused { color: var(--refused); } .refused path.line { stroke-dasharray: 2 4; }
@@ -100,7 +104,7 @@ impl Drawing {
     fn size(&self) -> (f64, f64) {
         let rows = self.layout.sizes.iter().max().copied().unwrap_or_default() as f64;
         let right = self.columns.last().map_or(0.0, |(x, width)| x + width);
-        ((right + MARGIN).max(480.0), HEAD + rows * ROW + MARGIN)
+        ((right + MARGIN).max(LEAST_WIDTH), HEAD + rows * ROW + MARGIN)
     }
 
     /// The middle of a place's height. Smaller layers stand in the middle of the largest.
@@ -176,25 +180,25 @@ impl Drawing {
     fn label(&self, text: &mut String, edge: &Edge, path: &[Place]) {
         let points = self.points(path);
         let (x, y) = match points[..] {
-            // Nearer to the end, where edges from one caller have parted.
-            [(x0, y0), (x1, y1), ..] => (x0 + (x1 - x0) * 0.56, y0 + (y1 - y0) * 0.62),
+            // On the curve, nearer to its end, where edges from one caller have parted.
+            [(x0, y0), (x1, y1), ..] => (x0 + (x1 - x0) * 0.576, y0 + (y1 - y0) * 0.648),
             _ => {
                 let (x, width) = self.columns[path[0].0];
                 (x + width + 44.0, self.y(path[0]))
             }
         };
+        let amount = amount(edge);
+        let width = amount.chars().count() as f64 * SMALL_CHARACTER + 24.0;
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "<g class=\"edge {}\" aria-hidden=\"true\"><g transform=\"translate({:.1} {:.1})\"><circle class=\"ground\" \
-             cx=\"6\" cy=\"7\" r=\"10\"/>{}</g><text class=\"label\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
+            "<g class=\"edge {}\" aria-hidden=\"true\" transform=\"translate({:.1} {:.1})\"><rect class=\"ground\" x=\"-4\" \
+             y=\"-2\" width=\"{width:.1}\" height=\"18\" rx=\"6\"/>{}<text class=\"label\" x=\"17\" y=\"11\">{}</text></g>",
             class(edge.security),
-            x - 6.0,
+            x - width / 2.0,
             y - 7.0,
             icon(edge.security),
-            x + 11.0,
-            y + 4.0,
-            escaped(&amount(edge)),
+            escaped(&amount),
         );
     }
 }
@@ -255,7 +259,7 @@ fn icon(security: Security) -> &'static str {
              <rect x=\"1\" y=\"6\" width=\"10\" height=\"7\" rx=\"1.5\"/></g>"
         }
         Security::Tls | Security::Plaintext => {
-            "<g class=\"icon\"><path d=\"M9 6 V3.5 a3 3 0 0 1 6 0 V5\"/>\
+            "<g class=\"icon\"><path d=\"M3 6 V3 a3 3 0 0 1 5.6 -1.4\"/>\
              <rect x=\"1\" y=\"6\" width=\"10\" height=\"7\" rx=\"1.5\"/></g>"
         }
         Security::Failed | Security::Refused => "<g class=\"icon\"><path d=\"M2 3 l8 8 M10 3 l-8 8\"/></g>",

@@ -87,13 +87,13 @@ fn cut(text: &str, width: usize) -> String {
 
 fn legend(graph: &Graph) -> String {
     let meanings = [
-        (&[Security::Mtls][..], "both ends say mutual TLS"),
-        (&[Security::Unconfirmed, Security::Mixed], "one end says so, or not all calls"),
-        (&[Security::Tls, Security::Plaintext], "not the mesh's mutual TLS"),
-        (&[Security::Failed, Security::Refused], "nobody let in"),
+        (&[Security::Mtls][..], "both ends say mTLS"),
+        (&[Security::Unconfirmed, Security::Mixed], "one end says so, or not all is"),
+        (&[Security::Tls, Security::Plaintext], "not mTLS"),
+        (&[Security::Failed, Security::Refused], "no call got in"),
     ];
     let used = meanings.iter().filter(|(kinds, _)| graph.edges.iter().any(|edge| kinds.contains(&edge.security)));
-    used.map(|(kinds, meaning)| format!("{} {meaning}", mark(kinds[0]))).collect::<Vec<_>>().join("   ")
+    used.map(|(kinds, meaning)| format!("{} {meaning}", mark(kinds[0]))).collect::<Vec<_>>().join("  ")
 }
 
 /// Whose counts are missing.

@@ -98,7 +98,7 @@ impl Counts {
 
     /// Requests and opaque connections.
     pub fn calls(self) -> u64 {
-        self.requests + self.connections
+        self.requests.saturating_add(self.connections)
     }
 
     /// Whether nothing was counted.
@@ -112,11 +112,11 @@ impl Add for Counts {
 
     fn add(self, other: Self) -> Self {
         Self {
-            requests: self.requests + other.requests,
-            errors: self.errors + other.errors,
-            connections: self.connections + other.connections,
-            failed: self.failed + other.failed,
-            refused: self.refused + other.refused,
+            requests: self.requests.saturating_add(other.requests),
+            errors: self.errors.saturating_add(other.errors),
+            connections: self.connections.saturating_add(other.connections),
+            failed: self.failed.saturating_add(other.failed),
+            refused: self.refused.saturating_add(other.refused),
         }
     }
 }
