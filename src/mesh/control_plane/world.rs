@@ -165,7 +165,7 @@ fn pods(index: &Index, objects: &Objects) -> std::collections::BTreeMap<PodName,
         let name = PodName { namespace: workload.namespace.clone(), name: workload.name.clone() };
         let id = index.settings().identity(&workload.namespace, &workload.service_account);
         let live = !objects.is_going_away(POD, &workload.namespace, &workload.name);
-        (name, Pod { id, live })
+        (name, Pod { id, live, workload: workload.controller.clone() })
     });
     known.collect()
 }
