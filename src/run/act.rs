@@ -132,7 +132,8 @@ fn several(objects: &[Object]) -> String {
     }
 }
 
-fn reference(reference: &Reference) -> ObjectRef {
+/// What a lab names, as the cluster names it.
+pub(super) fn reference(reference: &Reference) -> ObjectRef {
     ObjectRef {
         api_version: reference.api_version.clone(),
         kind: reference.kind.clone(),
@@ -141,7 +142,8 @@ fn reference(reference: &Reference) -> ObjectRef {
     }
 }
 
-fn reference_of(object: &Object) -> ObjectRef {
+/// The name of a rendered object.
+pub(super) fn reference_of(object: &Object) -> ObjectRef {
     ObjectRef {
         api_version: object.api_version().to_owned(),
         kind: object.kind().to_owned(),

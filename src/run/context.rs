@@ -9,7 +9,7 @@ use super::{
     mesh::{Chosen, Distribution},
 };
 use crate::{
-    cluster::{Cluster, Patience, Target},
+    cluster::{Cluster, Patience, Target, mesh_status::ROOT_NAMESPACE},
     lab::model::Lab,
     mesh::ca::CertificateAuthority,
     probe::ask::Prober,
@@ -48,6 +48,12 @@ impl Context<'_> {
             trust_domain: &self.mesh.trust_domain,
             witnessed: self.mesh.distribution == Distribution::Acknowledged,
         }
+    }
+
+    /// The namespaces whose proxies the lab is about: its participants', and the gateway's if it asks for one.
+    pub fn proxied(&self) -> BTreeSet<String> {
+        let gateway = self.lab.metadata.mesh.gateway.then(|| ROOT_NAMESPACE.to_owned());
+        self.namespaces().into_iter().chain(gateway).collect()
     }
 
     /// The namespaces in which the lab's participants live.

@@ -139,7 +139,7 @@ impl Needs<'_> {
         for (api_version, kind) in POLICIES {
             self.kind(api_version, kind, None, &["list"]).await?;
         }
-        for namespace in self.context.namespaces() {
+        for namespace in self.context.proxied() {
             self.pods(Some(&namespace), "pods", &["list"]);
         }
         Ok(())
