@@ -8,6 +8,8 @@ use std::{
 
 #[path = "explain/configuration.rs"]
 mod configuration;
+#[path = "explain/migrate.rs"]
+mod migrate;
 #[path = "explain/properties.rs"]
 mod properties;
 

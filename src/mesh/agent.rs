@@ -25,6 +25,7 @@ use crate::{
     sidecar::{
         self,
         config::{ProxyConfig, Svid},
+        telemetry::Telemetry,
     },
 };
 
@@ -111,7 +112,8 @@ impl Agent {
         let (svids, svid) = watch::channel(Arc::new(svid));
         let (configs, config) = watch::channel(Arc::new(config));
         let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
-        let options = sidecar::Options { app_health: Some(app_health), ..sidecar::Options::default() };
+        let counters = Arc::new(Telemetry::of(self.control_plane.workload()));
+        let options = sidecar::Options { app_health: Some(app_health), counters, ..sidecar::Options::default() };
         let served = tokio::select! {
             served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
             never = self.show_connections() => match never {},

@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub const ROOT_NAMESPACE: &str = "istio-system";
 /// The name of the control plane: its Deployment, Service, account and webhook configuration.
 pub const CONTROL_PLANE: &str = "labctl-mesh";
+/// The kinds of its webhook configurations: one changes pods, the other judges mesh resources.
+pub const WEBHOOK_KINDS: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 /// The label, and its value, of everything that is installed.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "labctl");
 
@@ -84,8 +86,7 @@ fn labelled(mut object: DynamicObject) -> DynamicObject {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::{
-        api::{admissionregistration::v1::MutatingWebhookConfiguration, apps::v1::Deployment},
-        apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+        api::apps::v1::Deployment, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     };
     use serde::de::DeserializeOwned;
 
@@ -138,10 +139,11 @@ mod tests {
 
     #[test]
     fn pods_are_refused_rather_than_left_without_their_sidecar() {
-        let [configuration] =
-            of_kind::<MutatingWebhookConfiguration>("MutatingWebhookConfiguration").try_into().unwrap();
-        for webhook in configuration.webhooks.unwrap() {
-            assert_eq!(webhook.failure_policy.as_deref(), Some("Fail"), "{}", webhook.name);
+        for kind in WEBHOOK_KINDS {
+            let [configuration] = of_kind::<DynamicObject>(kind).try_into().unwrap();
+            for webhook in configuration.data["webhooks"].as_array().unwrap() {
+                assert_eq!(webhook["failurePolicy"], "Fail", "{}", webhook["name"]);
+            }
         }
     }
 }

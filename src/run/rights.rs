@@ -89,6 +89,12 @@ impl Needs<'_> {
                 self.exec(&exec.workload);
                 Ok(())
             }
+            Action::Refused(refused) => {
+                for object in &refused.apply.objects {
+                    self.kind(object.api_version(), object.kind(), object.namespace(), APPLY).await?;
+                }
+                Ok(())
+            }
             Action::Restart(target) => self.reference(target, &["get", "patch"]).await,
             Action::Scale(scale) => self.reference(&scale.target, &["get", "patch"]).await,
         }

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod headers;
 mod record;
+mod tally;
 mod upgrade;
 
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc};

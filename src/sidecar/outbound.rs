@@ -15,6 +15,7 @@ use super::{
     routing::{Destination, Route, pass_through},
     sniff::{self, First, Guess},
     stream::{Prefixed, Stream},
+    upstream::{Established, Upstream},
 };
 use crate::host::Accepted;
 
@@ -98,9 +99,12 @@ async fn http(engine: Arc<Engine>, facts: Facts, route: Route, stream: TcpStream
 }
 
 async fn relay(engine: &Engine, facts: &Facts, destination: &Destination, stream: TcpStream, bytes: Bytes) {
-    let series = destination.series(engine, destination.pick(engine).ok().map(|upstream| &**upstream));
+    let series = |connected: Option<(&Upstream, &Established)>| match connected {
+        Some((upstream, established)) => destination.series_of(engine, upstream, established.peer.clone()),
+        None => destination.unreached(engine).clone(),
+    };
     let stream = Stream::Plain(Prefixed::new(bytes, stream));
-    forward::relay_to(engine, facts, destination, &series, stream, std::future::pending()).await;
+    forward::relay_to(engine, facts, destination, series, stream, std::future::pending()).await;
 }
 
 async fn answer_bad_request(engine: &Engine, facts: &Facts, stream: TcpStream) {

@@ -10,6 +10,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{WatchStreamExt, watcher},
 };
+use tokio::sync::watch;
 
 use self::objects::Objects;
 use crate::{
@@ -46,12 +47,13 @@ const LONGEST_DELAY: Duration = Duration::from_millis(30);
 /// An event of one of the [`KINDS`], by its place there.
 type Event = (usize, Result<watcher::Event<DynamicObject>, watcher::Error>);
 
-/// Publishes each state of the cluster to `distributor`; `synced` is called after the first. Never ends by itself.
-pub async fn watch(
+/// Publishes each state of the cluster to `distributor` and `newest`; `synced` is called after the first. Never ends by itself.
+pub async fn follow(
     host: Arc<dyn Host>,
     client: kube::Client,
     settings: Settings,
     distributor: Arc<Distributor>,
+    newest: watch::Sender<Arc<Index>>,
     synced: impl FnOnce(),
 ) {
     let mut events = events(&client);
@@ -67,7 +69,9 @@ pub async fn watch(
             changed |= take(&*host, &mut objects, event);
         }
         if changed && objects.are_complete() {
-            distributor.publish(generation(&*host, &objects, &settings, &mut complaints));
+            let index = Arc::new(read(&*host, &objects, &settings, &mut complaints));
+            newest.send_replace(index.clone());
+            distributor.publish(generation(index, &objects));
             if let Some(synced) = synced.take() {
                 synced();
             }
@@ -118,12 +122,7 @@ fn is_expired(error: &watcher::Error) -> bool {
 }
 
 /// Reads all objects as one state of the mesh. What cannot be read is left out, and said once.
-fn generation(
-    host: &dyn Host,
-    objects: &Objects,
-    settings: &Settings,
-    complaints: &mut BTreeSet<String>,
-) -> Generation {
+fn read(host: &dyn Host, objects: &Objects, settings: &Settings, complaints: &mut BTreeSet<String>) -> Index {
     let mut registry = Registry::live(settings.clone());
     let mut unreadable = BTreeSet::new();
     for object in objects.iter() {
@@ -135,7 +134,10 @@ fn generation(
         host_println!(host, Output::Stderr, "left out: {complaint}");
     }
     *complaints = unreadable;
-    let index = Index::new(registry.finish());
+    Index::new(registry.finish())
+}
+
+fn generation(index: Arc<Index>, objects: &Objects) -> Generation {
     Generation {
         resources: index.snapshot().resources().map(reference).collect(),
         pods: pods(&index, objects),
@@ -168,7 +170,7 @@ fn reference(metadata: &Metadata) -> ResourceRef {
 }
 
 /// One state of the mesh, resolved when it is asked.
-struct Mesh(Index);
+struct Mesh(Arc<Index>);
 
 impl Configure for Mesh {
     fn configuration(&self, pod: &PodName) -> Option<ProxyConfig> {

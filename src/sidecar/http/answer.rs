@@ -1,15 +1,17 @@
 //! Answers one request: route, connect, send, pass the response on, or say why not.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header::CONTENT_TYPE, uri::Authority};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 
 use super::{
     Client, Proxy,
     body::{RequestBody, ResponseBody},
     headers::{self, Malformed, Target},
     record::Record,
+    tally::{Size, Tally},
     upgrade,
 };
 use crate::sidecar::{
@@ -18,6 +20,7 @@ use crate::sidecar::{
     failure::Failure,
     routing::Destination,
     snapshot::without_port,
+    telemetry::Series,
     tls::client::Inside,
     upstream::{Lease, Sent, Upstream},
     xfcc,
@@ -45,25 +48,33 @@ struct Begun {
 impl Proxy {
     /// Answers a request, whatever happens.
     pub async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<ResponseBody> {
+        let started = Instant::now();
         let mut record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
+        let (received, size) = measured(request.body(), record.as_deref());
         let target = match headers::receive(&mut request) {
             Ok(target) => target,
-            Err(malformed) => return self.refuse(&Refused::Malformed(malformed), record, None),
+            Err(malformed) => {
+                let tally = |status, flags| Tally::new(self.series(None, None), started, size, status, flags);
+                return self.refuse(&Refused::Malformed(malformed), record, tally);
+            }
         };
         let downstream = target.upgrade.then(|| hyper::upgrade::on(&mut request));
         let destination = self.route.destination(&self.engine, target.authority.as_ref().map(Authority::as_str));
-        let received = record.as_ref().map(|record| record.received());
         let request = request.map(|content| RequestBody::new(content, received));
+        let failed =
+            |status, flags| Tally::new(self.series(Some(&destination), None), started, size.clone(), status, flags);
         match self.send(request, &target, &destination, &mut record).await {
-            Err(refused) => self.refuse(&refused, record, Some(&destination)),
+            Err(refused) => self.refuse(&refused, record, failed),
             Ok(begun) if begun.response.status() == StatusCode::SWITCHING_PROTOCOLS && downstream.is_none() => {
                 let words = "the upstream left HTTP without being asked to".to_owned();
                 let refused = Refused::Failed { failure: Failure::Protocol { words }, retried: false };
-                self.refuse(&refused, record, Some(&destination))
+                self.refuse(&refused, record, failed)
             }
             Ok(Begun { mut response, lease, upstream }) => {
                 let status = response.status();
-                self.count(&destination, Some(&upstream), status.as_u16(), "");
+                let series = self.series(Some(&destination), Some((&upstream, &lease)));
+                let mut tally = Tally::new(series, started, size, status.as_u16(), "");
+                tally.head(response.headers());
                 if let Some(record) = &mut record {
                     record.status(status.as_u16());
                 }
@@ -71,11 +82,12 @@ impl Proxy {
                     (status == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
                 headers::clean(&mut response);
                 if let (Some(upstream), Some(downstream)) = (upstream_upgrade, downstream) {
+                    tally.finish();
                     let engine = self.engine.clone();
                     self.engine.tasks.spawn(async move { upgrade::join(&engine, downstream, upstream, record).await });
                     return response.map(|content| ResponseBody::upstream(content, self.clone(), None, lease));
                 }
-                response.map(|content| ResponseBody::upstream(content, self.clone(), record, lease))
+                response.map(|content| ResponseBody::upstream(content, self.clone(), record, lease).counted(tally))
             }
         }
     }
@@ -145,7 +157,7 @@ impl Proxy {
         self: &Arc<Self>,
         refused: &Refused,
         mut record: Option<Box<Record>>,
-        destination: Option<&Destination>,
+        tally: impl FnOnce(u16, &'static str) -> Tally,
     ) -> Response<ResponseBody> {
         let (status, flags, body, cause) = match refused {
             Refused::Failed { failure, retried } => {
@@ -153,25 +165,39 @@ impl Proxy {
             }
             Refused::Malformed(malformed) => (malformed.status(), "DPE", malformed.to_string(), malformed.to_string()),
         };
-        if let Some(destination) = destination {
-            self.count(destination, None, status.as_u16(), flags);
-        }
         if let Some(record) = &mut record {
             record.status(status.as_u16());
             record.fail(flags, &cause);
         }
-        let mut response = Response::new(ResponseBody::own(body, self.clone(), record));
+        let tally = tally(status.as_u16(), flags);
+        let mut response = Response::new(ResponseBody::own(body, self.clone(), record).counted(tally));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         response
     }
 
-    fn count(&self, destination: &Destination, upstream: Option<&Upstream>, status: u16, flags: &'static str) {
-        match &self.client {
-            Client::Proved { series, .. } | Client::Unproved { series } => series.request(status, flags),
-            Client::Own => destination.series(&self.engine, upstream).request(status, flags),
+    /// Where a request is counted: by who asked (inbound), or by where it went (outbound).
+    fn series(&self, destination: Option<&Destination>, answered: Option<(&Upstream, &Lease)>) -> Arc<Series> {
+        match (&self.client, destination, answered) {
+            (Client::Proved { series, .. } | Client::Unproved { series }, ..) => series.clone(),
+            (Client::Own, Some(destination), Some((upstream, lease))) => {
+                let find = |peer: Option<&_>| destination.series_of(&self.engine, upstream, peer.cloned());
+                lease.series(find).clone()
+            }
+            (Client::Own, Some(destination), None) => destination.unreached(&self.engine).clone(),
+            (Client::Own, None, _) => self.engine.telemetry.series(&self.facts.labels(&self.engine)),
         }
     }
+}
+
+/// Where a request's bytes are counted, if they have to be, and how many there are.
+fn measured(body: &Incoming, record: Option<&Record>) -> (Option<Arc<AtomicU64>>, Size) {
+    let counter = match (record, body.size_hint().exact()) {
+        (Some(record), _) => record.received(),
+        (None, Some(exact)) => return (None, Size::Known(exact)),
+        (None, None) => Arc::default(),
+    };
+    (Some(counter.clone()), Size::Counted(counter))
 }
 
 /// What is spoken to an endpoint: what its port says, else what the client speaks.
