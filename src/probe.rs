@@ -12,6 +12,7 @@ pub mod interpret;
 pub mod judge;
 pub mod logs;
 pub mod matrix;
+pub mod pair;
 pub mod resource;
 pub mod result;
 pub mod scene;

@@ -84,6 +84,11 @@ impl Needs<'_> {
         match action {
             Action::Annotate(mark) | Action::Label(mark) => self.reference(&mark.target, &["get", "patch"]).await,
             Action::Apply(_) => Ok(()),
+            Action::Certificate(certificate) => {
+                let namespace = Some(certificate.namespace.as_str());
+                self.kind("v1", "Secret", namespace, APPLY).await?;
+                self.kind("v1", "Secret", namespace, DELETE).await
+            }
             Action::Delete(target) => self.reference(target, DELETE).await,
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
@@ -138,7 +143,7 @@ impl Needs<'_> {
         for (api_version, kind) in POLICIES {
             self.kind(api_version, kind, None, &["list"]).await?;
         }
-        for namespace in self.context.namespaces() {
+        for namespace in self.context.proxied() {
             self.pods(Some(&namespace), "pods", &["list"]);
         }
         Ok(())

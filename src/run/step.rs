@@ -110,7 +110,13 @@ impl Context<'_> {
         }
     }
 
-    async fn ask(&self, check: &Check, scene: &probe::scene::Scene, earlier: Option<&CheckResult>) -> CheckResult {
+    /// Asks one check; of one that was asked before, what is not as expected.
+    pub(super) async fn ask(
+        &self,
+        check: &Check,
+        scene: &probe::scene::Scene,
+        earlier: Option<&CheckResult>,
+    ) -> CheckResult {
         let prober = self.prober();
         match check {
             Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
