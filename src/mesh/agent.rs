@@ -134,8 +134,8 @@ impl Agent {
         let (configs, config) = watch::channel(Arc::new(config));
         let in_effect = watch::Sender::new(config.borrow().clone());
         let served = tokio::select! {
-            never = self.show_connections() => match never {},
             served = self.serve(config, svid.clone(), &in_effect) => served,
+            never = self.show_connections() => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid, &in_effect) => return ExitStatus::FAILURE,
         };
@@ -146,14 +146,6 @@ impl Agent {
                 ExitStatus::FAILURE
             }
         }
-    }
-
-    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
-    async fn show_connections(&self) -> Infallible {
-        if let Err(error) = self.host.serve_taps().await {
-            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
-        }
-        std::future::pending().await
     }
 
     /// Runs the data plane. A gateway tells `in_effect` where it listens; for a sidecar a configuration holds once it is
@@ -174,6 +166,14 @@ impl Agent {
                 sidecar::serve(self.host.clone(), options, config, svid).await
             }
         }
+    }
+
+    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
+    async fn show_connections(&self) -> Infallible {
+        if let Err(error) = self.host.serve_taps().await {
+            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
+        }
+        std::future::pending().await
     }
 
     /// Renews the certificate at half of its life, or when it is asked to.

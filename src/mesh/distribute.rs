@@ -63,8 +63,11 @@ pub struct ResourceRef {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// The generation of its spec.
+    /// The generation of its spec; 0 if its kind has none.
     pub generation: i64,
+    /// The version of the object, if its kind has no generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What has reached the proxies, as the control plane publishes it.

@@ -38,6 +38,7 @@ fn generation(mode: Mode, resources: &[&str], pods: &[&str]) -> Generation {
         name: (*name).to_owned(),
         uid: format!("uid of {name}"),
         generation: 1,
+        version: None,
     };
     let pods = pods.iter().map(|name| pod(name));
     Generation {

@@ -61,10 +61,10 @@ struct Facts {
     /// The name that was verified, where the client chose it.
     name: Option<Box<str>>,
     peer: Option<Arc<SpiffeId>>,
-    /// How many taps there had been: a later one does not see this connection.
-    taps: u64,
     /// Where its requests are counted.
     series: Arc<LazySeries>,
+    /// How many taps there had been: a later one does not see this connection.
+    taps: u64,
 }
 
 /// The right to send one request on a connection, and to give the connection back afterwards.
