@@ -5,7 +5,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(
+on_both_clusters!(World:
     between_sidecars_there_are_only_records,
     without_a_sidecar_everything_is_readable,
     what_is_not_as_expected_fails,
