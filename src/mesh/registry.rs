@@ -3,6 +3,7 @@
 //! Live, the pods of a cluster are read as they are; offline, manifests are read as the pods they would become,
 //! with injection decided as the webhook would.
 
+mod secret;
 mod service;
 mod workload;
 
@@ -111,6 +112,10 @@ impl Registry {
             }
             (_, "ServiceEntry") if api_version.starts_with("networking.istio.io/") => {
                 self.snapshot.services.extend(service::service_entry(object, source.as_ref())?);
+            }
+            (_, "Secret") if api_version == "v1" => {
+                let key = (namespace(object).to_owned(), name(object)?.to_owned());
+                self.snapshot.credentials.insert(key, secret::secret(object));
             }
             (_, "Pod") => self.pods.extend(workload::pod(object, source)?),
             (World::Offline, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job") => {

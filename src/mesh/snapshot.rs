@@ -12,7 +12,7 @@ use super::{
         VirtualService,
     },
 };
-use crate::sidecar::config::Protocol;
+use crate::sidecar::config::{Protocol, routing::Credential};
 
 /// Labels or annotations of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -38,6 +38,19 @@ pub struct Snapshot {
     pub policies: Vec<Resource<Policy>>,
     /// What servers accept, in the old API, everywhere.
     pub mesh_policies: Vec<Resource<MeshPolicy>>,
+    /// Secrets, as far as they hold certificates, by namespace and name.
+    pub credentials: BTreeMap<(String, String), Secret>,
+}
+
+/// A Secret, as far as it holds a certificate, a key or roots.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Secret {
+    /// What it holds.
+    pub credential: Credential,
+    /// The server's name for this very object; empty offline.
+    pub uid: String,
+    /// The server's name for this state of it; empty offline.
+    pub version: String,
 }
 
 /// How the mesh as a whole is set up (Istio's mesh configuration).
@@ -254,9 +267,11 @@ impl Workload {
         self.ports.iter().find(|port| port.port == number)
     }
 
-    /// Whether clients are told that it speaks mutual TLS (label `security.istio.io/tlsMode`, set by injection).
+    /// Whether clients are told that it speaks mutual TLS (label `security.istio.io/tlsMode`, set by injection of
+    /// sidecars, not on gateways).
     pub fn advertises_mtls(&self) -> bool {
-        self.labels.get("security.istio.io/tlsMode").map_or(self.sidecar, |mode| mode == "istio")
+        let unlabelled = self.sidecar && self.role == Role::Sidecar;
+        self.labels.get("security.istio.io/tlsMode").map_or(unlabelled, |mode| mode == "istio")
     }
 }
 
@@ -285,6 +300,12 @@ impl Service {
     }
 }
 
+/// The names of the Secrets in which a credential may be: its own, and one for its roots alone.
+pub fn credential_secrets(name: &str) -> [String; 2] {
+    let name = name.strip_prefix("kubernetes://").unwrap_or(name);
+    [name.to_owned(), format!("{name}-cacert")]
+}
+
 /// Whether all of `wanted` are among `labels`, compared with case.
 pub fn contains(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -310,6 +331,19 @@ impl Snapshot {
             Kind::Policy => without(&mut self.policies, named),
             Kind::VirtualService => without(&mut self.virtual_services, named),
         }
+    }
+
+    /// The Secrets of a namespace that Gateways name, as far as they are there.
+    pub fn named_credentials<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a str, &'a Secret)> {
+        let servers = self.gateways.iter().flat_map(|resource| &resource.spec.servers);
+        let named = servers.filter_map(|server| server.tls.as_ref()?.credential_name.as_deref());
+        let mut names: Vec<String> = named.flat_map(credential_secrets).collect();
+        names.sort();
+        names.dedup();
+        names.into_iter().filter_map(move |name| {
+            let ((_, name), found) = self.credentials.get_key_value(&(namespace.to_owned(), name))?;
+            Some((name.as_str(), found))
+        })
     }
 
     /// The metadata of all mesh resources, kind by kind.
