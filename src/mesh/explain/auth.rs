@@ -34,6 +34,8 @@ pub struct AuthCheck {
     pub pod: String,
     /// Whether a proxy stands before it; without one there are no listeners and no destinations.
     pub sidecar: bool,
+    /// Whether that proxy is a gateway: its listeners are those of its Gateways, which are not looked at here.
+    pub gateway: bool,
     /// Who it is in the mesh.
     pub identity: String,
     /// The version of the configuration that says all this; the proxy acknowledges it by that name.
@@ -117,6 +119,7 @@ pub fn check(index: &Index, workload: WorkloadId) -> AuthCheck {
         namespace: data.namespace.clone(),
         pod: data.name.clone(),
         sidecar: data.sidecar,
+        gateway: data.role == Role::Gateway,
         identity: index.settings().identity(&data.namespace, &data.service_account).to_string(),
         configuration: proxy_config(index, workload).version,
         listeners,
