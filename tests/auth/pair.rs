@@ -8,7 +8,7 @@ use crate::{
     support::{Ran, World, on_both_clusters},
 };
 
-on_both_clusters!(a_call_is_explained_and_tried, whoever_is_not_there_is_told_of);
+on_both_clusters!(World: a_call_is_explained_and_tried, whoever_is_not_there_is_told_of);
 
 async fn a_call_is_explained_and_tried(world: &World) {
     deploy(world).await;

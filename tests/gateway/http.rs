@@ -11,6 +11,7 @@ use crate::{
 };
 
 on_both_clusters! {
+    World:
     requests_go_where_routes_say,
     the_edge_follows_its_gateways,
 }
