@@ -19,6 +19,7 @@ mod question;
 mod run;
 mod show;
 mod sidecar;
+mod test;
 mod version;
 mod workload;
 
@@ -81,6 +82,9 @@ enum Command {
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
     Sidecar(sidecar::SidecarArgs),
+    /// Prove labs: red before each solution, green after it, clean in the end
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -103,6 +107,7 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
+            Self::Test(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }

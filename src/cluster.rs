@@ -13,6 +13,7 @@ pub mod diagnose;
 mod ended;
 pub mod error;
 pub mod exec;
+pub mod gateway;
 pub mod images;
 pub mod kinds;
 pub mod labels;
@@ -26,6 +27,7 @@ pub mod owner;
 pub mod pods;
 pub mod ready;
 pub mod rights;
+pub mod session;
 mod steady;
 pub mod survey;
 pub mod wait;
@@ -51,6 +53,8 @@ pub struct Cluster {
     lab: Option<String>,
     kinds: Kinds,
     ledger: Mutex<Ledger>,
+    /// Ways to Services that have no address outside.
+    forwards: gateway::Forwards,
     /// Requests that create something.
     requests: TaskTracker,
 }
@@ -58,7 +62,15 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster on which `run` has not created anything yet.
     pub fn new(client: kube::Client, run: RunId) -> Self {
-        Self { client, run, lab: None, kinds: Kinds::default(), ledger: Mutex::default(), requests: TaskTracker::new() }
+        Self {
+            client,
+            run,
+            lab: None,
+            kinds: Kinds::default(),
+            ledger: Mutex::default(),
+            forwards: gateway::Forwards::default(),
+            requests: TaskTracker::new(),
+        }
     }
 
     /// Notes on everything that the run creates which lab it is of.

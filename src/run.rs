@@ -3,6 +3,7 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod certificate;
 mod clash;
 pub mod context;
 pub mod event;
@@ -11,6 +12,7 @@ pub mod mesh;
 pub mod result;
 mod rights;
 mod step;
+pub mod test;
 
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{Cluster, Connection, Patience, RunId, Target, connect},
-    lab::model::Lab,
+    lab::model::{Lab, MeshNeeds},
     probe::judge::Outcome,
 };
 use context::Context;
@@ -57,19 +59,13 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
     let began = Instant::now();
     let id = RunId::random();
     events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
-    let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
+    let cluster = |client| Cluster::new(client, id).of_lab(&lab.metadata.name);
+    let reached = reach(options, lab.metadata.mesh, cluster, &events, interrupt);
     let (mut walked, leftovers, touched) = match reached.await {
         Err(walked) => (walked, Vec::new(), false),
         Ok((connection, cluster, mesh)) => {
             mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
-            let context = Context {
-                lab,
-                cluster,
-                events: events.clone(),
-                mesh,
-                deadline: options.deadline,
-                target: options.target.clone(),
-            };
+            let context = Context::new(lab, cluster, mesh, options, events.clone());
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
                 biased;
@@ -113,6 +109,7 @@ impl Walked {
 /// Reaches the cluster and finds out about its mesh.
 async fn reach(
     options: &Options,
+    needs: MeshNeeds,
     cluster: impl FnOnce(kube::Client) -> Cluster,
     events: &Events,
     interrupt: &Interrupt,
@@ -120,7 +117,7 @@ async fn reach(
     let reached = phase(events, Phase::Cluster, async {
         let connection = connect(&options.target).await.map_err(Problem::from)?;
         let cluster = cluster(connection.client());
-        match mesh::choose(&cluster, &options.mesh).await {
+        match mesh::choose(&cluster, &options.mesh, needs).await {
             Ok(mesh) => Ok((connection, cluster, mesh)),
             Err(error) => {
                 connection.close().await;

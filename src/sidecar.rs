@@ -1,4 +1,4 @@
-//! The data plane: inbound and outbound. Knows nothing of Kubernetes.
+//! The data plane: inbound, outbound, gateway. Knows nothing of Kubernetes.
 //!
 //! [`serve`] runs a sidecar whose configuration and identity come through `watch` channels; who fills them (the
 //! mesh's control plane, or files) is not its business. A connection goes through the same phases either way:
@@ -11,6 +11,7 @@ mod engine;
 mod facts;
 pub mod failure;
 mod forward;
+mod gateway;
 mod http;
 mod inbound;
 mod limits;
@@ -30,4 +31,4 @@ pub mod xfcc;
 
 pub use admin::AppHealth;
 pub(crate) use inbound::source_to;
-pub use serve::{Options, ServeError, serve};
+pub use serve::{Options, ServeError, serve, serve_gateway};

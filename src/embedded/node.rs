@@ -12,6 +12,7 @@ mod env;
 mod files;
 pub mod images;
 mod kubelet;
+pub mod load_balancer;
 mod logs;
 pub mod network;
 mod pod;
@@ -74,6 +75,7 @@ impl Node {
         let sources = Sources::start(client.clone(), informers);
         let mut tasks = JoinSet::new();
         tasks.spawn(proxy::run(network.clone(), informers.services.clone(), informers.pods.clone()));
+        tasks.spawn(load_balancer::run(client.clone(), network.clone(), informers.services.clone()));
         tasks.spawn(scheduler::run(client.clone(), informers.pods.clone(), recorder.clone()));
         let on = network.clone();
         let context = Arc::new(NodeContext { client, network, images, programs, sources, recorder });

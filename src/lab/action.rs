@@ -14,12 +14,16 @@ pub enum Action {
     Annotate(Mark),
     /// `apply`: creates or changes objects from a template.
     Apply(Apply),
+    /// `certificate`: makes a key and a certificate, and puts them into a Secret.
+    Certificate(Certificate),
     /// `delete`: deletes an object and waits until it is gone. One that is not there is an error.
     Delete(Reference),
     /// `exec`: runs a command in a workload's container.
     Exec(Exec),
     /// `label`: sets labels of an object, or removes them.
     Label(Mark),
+    /// `refused`: tries to apply objects that the cluster must refuse, for a reason.
+    Refused(Refused),
     /// `restart`: replaces the pods of a Deployment, as `kubectl rollout restart` does.
     Restart(Reference),
     /// `scale`: sets the replicas of a Deployment.
@@ -27,7 +31,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The objects that it applies; none for the other actions.
+    /// The objects that it applies; none for the other actions, nor what must be refused.
     pub fn objects(&self) -> &[Object] {
         match self {
             Self::Apply(apply) => &apply.objects,
@@ -40,9 +44,11 @@ impl Action {
         match self {
             Self::Annotate(_) => "annotate",
             Self::Apply(_) => "apply",
+            Self::Certificate(_) => "certificate",
             Self::Delete(_) => "delete",
             Self::Exec(_) => "exec",
             Self::Label(_) => "label",
+            Self::Refused(_) => "refused",
             Self::Restart(_) => "restart",
             Self::Scale(_) => "scale",
         }
@@ -58,6 +64,26 @@ pub struct Apply {
     pub with: serde_json::Map<String, serde_json::Value>,
     /// What it rendered to, in its order.
     pub objects: Vec<Object>,
+}
+
+/// Objects that must not be accepted.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What is tried.
+    pub apply: Apply,
+    /// A part of what the cluster says to it.
+    pub because: String,
+}
+
+/// A certificate, signed by an authority that each run makes for itself.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The Secret for `tls.crt`, `tls.key` and the authority's `ca.crt`.
+    pub secret: String,
+    /// Where it is.
+    pub namespace: String,
+    /// The names of whoever has the key.
+    pub hosts: Vec<String>,
 }
 
 /// Which object.

@@ -58,6 +58,15 @@ pub struct Metadata {
     pub summary: String,
     /// How long a trainee needs.
     pub minutes: u32,
+    /// What it asks of the mesh.
+    pub mesh: MeshNeeds,
+}
+
+/// What a lab asks of the mesh beyond sidecars.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct MeshNeeds {
+    /// A gateway for traffic from outside.
+    pub gateway: bool,
 }
 
 /// Something that `--set name=value` changes; written `{{ name }}` in the lab file and its templates.

@@ -4,6 +4,7 @@ mod action;
 mod assertion;
 mod certificate;
 mod check;
+mod wire;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use serde_json::Map;
 use crate::{
     lab::{
         fields::{Fields, collect},
-        model::{Hint, Metadata, Step, Workload, WorkloadName},
+        model::{Hint, MeshNeeds, Metadata, Step, Workload, WorkloadName},
         position::{Located, Span},
         problem::{Collector, ProblemKind},
         yaml::{Node, Value},
@@ -46,10 +47,18 @@ pub(super) fn metadata(problems: &Collector, node: &Node, key: Span) -> Option<M
     let summary = fields.text("summary", "what will be learnt, in a sentence or two");
     let minutes = fields.required("minutes", "how long a trainee needs");
     let minutes = minutes.and_then(|node| super::fields::number(problems, "minutes", node, 1..=600));
+    let mesh = fields.optional("mesh").map_or(Some(MeshNeeds::default()), |node| mesh_needs(problems, node));
     fields.finish();
     let name = name.filter(|name| check_label(problems, "a lab's name", name));
     let (name, title, summary) = (name?.value, title?.value, summary?.value);
-    Some(Metadata { name, title, summary, minutes: minutes?.value })
+    Some(Metadata { name, title, summary, minutes: minutes?.value, mesh: mesh? })
+}
+
+fn mesh_needs(problems: &Collector, node: &Node) -> Option<MeshNeeds> {
+    let mut fields = Fields::open(problems, "`mesh`", node)?;
+    let gateway = fields.flag("gateway");
+    fields.finish();
+    Some(MeshNeeds { gateway: gateway? })
 }
 
 /// Notes a name that is not a DNS label.

@@ -5,7 +5,7 @@
 mod app_health;
 mod control_plane;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -29,12 +29,32 @@ use crate::{
     },
 };
 
-/// Runs the program.
-pub fn program(host: Arc<dyn Host>, _arguments: Vec<String>) -> BoxFuture<'static, ExitStatus> {
+/// What the program is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// Traffic from outside.
+    Gateway,
+    /// The application beside it.
+    Sidecar,
+}
+
+impl Role {
+    fn of(arguments: &[String]) -> Result<Self, AgentError> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match words[..] {
+            [] | ["--role", "sidecar"] | ["--role=sidecar"] => Ok(Self::Sidecar),
+            ["--role", "gateway"] | ["--role=gateway"] => Ok(Self::Gateway),
+            _ => Err(AgentError::Arguments(words.join(" "))),
+        }
+    }
+}
+
+/// Runs the program: `--role sidecar` (the default) or `--role gateway`.
+pub fn program(host: Arc<dyn Host>, arguments: Vec<String>) -> BoxFuture<'static, ExitStatus> {
     Box::pin(async move {
         let shutdown = host.shutdown();
         let started = async {
-            let agent = Agent::new(host.clone())?;
+            let agent = Agent::new(host.clone(), Role::of(&arguments)?)?;
             let (svid, config) = agent.start().await;
             Ok::<_, AgentError>((agent, svid, config))
         };
@@ -55,6 +75,7 @@ pub fn program(host: Arc<dyn Host>, _arguments: Vec<String>) -> BoxFuture<'stati
 /// What the loops that keep a sidecar supplied have in common.
 struct Agent {
     host: Arc<dyn Host>,
+    role: Role,
     control_plane: ControlPlane,
     /// Asks for a new certificate before the old one's time.
     renew: Notify,
@@ -62,10 +83,10 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(host: Arc<dyn Host>) -> Result<Self, AgentError> {
+    fn new(host: Arc<dyn Host>, role: Role) -> Result<Self, AgentError> {
         let control_plane = ControlPlane::new(host.clone())?;
         let counters = Arc::new(Telemetry::of(control_plane.workload()));
-        Ok(Self { host, control_plane, renew: Notify::new(), counters })
+        Ok(Self { host, control_plane, role, renew: Notify::new(), counters })
     }
 
     /// Gets the first certificate and the first configuration, however long that takes.
@@ -115,13 +136,12 @@ impl Agent {
     async fn run(&self, svid: Svid, config: ProxyConfig) -> ExitStatus {
         let (svids, svid) = watch::channel(Arc::new(svid));
         let (configs, config) = watch::channel(Arc::new(config));
-        let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
-        let counters = self.counters.clone();
-        let options = sidecar::Options { app_health: Some(app_health), counters, ..sidecar::Options::default() };
+        let in_effect = watch::Sender::new(config.borrow().clone());
         let served = tokio::select! {
-            served = sidecar::serve(self.host.clone(), options, config, svid.clone()) => served,
+            served = self.serve(config, svid.clone(), &in_effect) => served,
+            never = self.show_connections() => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
-            () = self.keep_configured(&configs, svid) => return ExitStatus::FAILURE,
+            () = self.keep_configured(&configs, svid, &in_effect) => return ExitStatus::FAILURE,
         };
         match served {
             Ok(()) => ExitStatus::SUCCESS,
@@ -130,6 +150,34 @@ impl Agent {
                 ExitStatus::FAILURE
             }
         }
+    }
+
+    /// Runs the data plane. A gateway tells `in_effect` where it listens; for a sidecar a configuration holds once it is
+    /// sent.
+    async fn serve(
+        &self,
+        config: watch::Receiver<Arc<ProxyConfig>>,
+        svid: watch::Receiver<Arc<Svid>>,
+        in_effect: &watch::Sender<Arc<ProxyConfig>>,
+    ) -> Result<(), sidecar::ServeError> {
+        let counters = self.counters.clone();
+        let options = sidecar::Options { counters, ..sidecar::Options::default() };
+        match self.role {
+            Role::Gateway => sidecar::serve_gateway(self.host.clone(), options, config, svid, in_effect).await,
+            Role::Sidecar => {
+                let app_health: Arc<dyn sidecar::AppHealth> = Arc::new(AppHealth::new(self.host.clone()));
+                let options = sidecar::Options { app_health: Some(app_health), ..options };
+                sidecar::serve(self.host.clone(), options, config, svid).await
+            }
+        }
+    }
+
+    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
+    async fn show_connections(&self) -> Infallible {
+        if let Err(error) = self.host.serve_taps().await {
+            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
+        }
+        std::future::pending().await
     }
 
     /// Renews the certificate at half of its life, or when it is asked to.
@@ -151,13 +199,18 @@ impl Agent {
     }
 
     /// Follows the configuration, over a new connection whenever the certificate is renewed or the old one fails.
-    async fn keep_configured(&self, configs: &watch::Sender<Arc<ProxyConfig>>, mut svid: watch::Receiver<Arc<Svid>>) {
+    async fn keep_configured(
+        &self,
+        configs: &watch::Sender<Arc<ProxyConfig>>,
+        mut svid: watch::Receiver<Arc<Svid>>,
+        in_effect: &watch::Sender<Arc<ProxyConfig>>,
+    ) {
         let (mut retry, mut said) = (Retry::default(), String::new());
         loop {
             let own = svid.borrow_and_update().clone();
             let before = configs.borrow().version.clone();
             let error = tokio::select! {
-                error = self.follow(configs, &own) => error,
+                error = self.follow(configs, &own, in_effect) => error,
                 renewed = svid.changed() => match renewed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -174,8 +227,14 @@ impl Agent {
         }
     }
 
-    /// Takes one configuration after the other over one connection, until that fails.
-    async fn follow(&self, configs: &watch::Sender<Arc<ProxyConfig>>, own: &Svid) -> AgentError {
+    /// Takes one configuration after the other over one connection, until that fails. Asking for the next one
+    /// acknowledges the last, so it comes when that is in effect.
+    async fn follow(
+        &self,
+        configs: &watch::Sender<Arc<ProxyConfig>>,
+        own: &Svid,
+        in_effect: &watch::Sender<Arc<ProxyConfig>>,
+    ) -> AgentError {
         let mut connection = match self.control_plane.connect(Some(own)).await {
             Ok(connection) => connection,
             Err(error) => return error,
@@ -184,7 +243,14 @@ impl Agent {
         loop {
             let version = configs.borrow().version.clone();
             match connection.news(Some(&version), Some(look)).await {
-                Ok(News::Configuration(config)) => drop(configs.send_replace(Arc::new(config))),
+                Ok(News::Configuration(config)) => {
+                    let config = Arc::new(config);
+                    configs.send_replace(config.clone());
+                    if self.role == Role::Gateway {
+                        // The sender is borrowed, so it is there.
+                        let _ = in_effect.subscribe().wait_for(|taken| Arc::ptr_eq(taken, &config)).await;
+                    }
+                }
                 Ok(News::Look(newest)) => match connection.tell(newest, &self.counters.report()).await {
                     Ok(()) => look = newest,
                     Err(error) => return error,

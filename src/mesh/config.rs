@@ -3,8 +3,12 @@
 //! Most of it is the same for all clients: a Service port's outbound configuration depends on the client only through
 //! the rule that applies, so it is computed once per Service and rule, and kept with the index.
 
+mod credentials;
+mod gateway;
+mod routes;
+
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::DefaultHasher},
     fmt::Write,
     hash::{Hash, Hasher},
     net::SocketAddr,
@@ -14,10 +18,11 @@ use std::{
 use super::{
     policy::{Index, Plan, RuleId, ServiceId, Target, WorkloadId},
     resources::{ClientTlsMode, ClientTlsSettings},
-    snapshot::{Role, Service, ServicePort, Workload},
+    snapshot::{Role, Service, ServicePort, Workload, contains},
 };
 use crate::sidecar::config::{
-    CertificateFiles, ClientTls, Endpoint, Inbound, InboundPort, OutboundPort, Protocol, ProxyConfig,
+    CertificateFiles, ClientTls, Endpoint, Inbound, InboundPort, OutboundPort, Protocol, ProxyConfig, Routing,
+    routing::Destination,
 };
 
 /// Outbound configurations that were computed before.
@@ -57,8 +62,38 @@ pub fn proxy_config(index: &Index, workload: WorkloadId) -> ProxyConfig {
     }
     let inbound = inbound(index, workload);
     let trust_domains: Vec<String> = index.settings().trust_domains().map(str::to_owned).collect();
-    hash_debug(&mut digest, &(&inbound, &trust_domains));
-    ProxyConfig { version: format!("{:016x}", digest.finish()), trust_domains, inbound, outbound }
+    let mut routing = routing(index, workload);
+    let subsets = subsets(index, data, &routing);
+    routing.credentials = credentials::of(index, data, &routing.listeners, outbound.iter().chain(&subsets));
+    hash_debug(&mut digest, &(&inbound, &trust_domains, &routing, &subsets));
+    // What they look like does not tell one key from another.
+    routing.credentials.hash(&mut digest);
+    outbound.extend(subsets);
+    ProxyConfig { version: format!("{:016x}", digest.finish()), trust_domains, inbound, outbound, routing }
+}
+
+fn routing(index: &Index, workload: WorkloadId) -> Routing {
+    let data = index.workload(workload);
+    match data.role {
+        Role::Gateway => Routing { listeners: gateway::listeners(index, workload), ..Routing::default() },
+        Role::Sidecar => Routing { hosts: routes::of_sidecar(index, data), ..Routing::default() },
+    }
+}
+
+/// The parts of Services that a proxy's routes lead to.
+fn subsets(index: &Index, client: &Workload, routing: &Routing) -> Vec<OutboundPort> {
+    let named: BTreeSet<&Destination> =
+        routing.destinations().filter(|destination| destination.subset.is_some()).collect();
+    let mut subsets = Vec::new();
+    for destination in named {
+        let Some(service) = index.find_service(&client.namespace, &destination.host) else { continue };
+        let rule = index.select_rule(client, service);
+        let ports = &index.service(service).ports;
+        for port in ports.iter().filter(|port| destination.port.is_none_or(|number| number == port.port)) {
+            subsets.push(outbound_port(index, service, port, destination.subset.as_deref(), rule, client.role));
+        }
+    }
+    subsets
 }
 
 fn inbound(index: &Index, workload: WorkloadId) -> Inbound {
@@ -81,7 +116,7 @@ fn shared(index: &Index, service: ServiceId, client: &Workload) -> Arc<Shared> {
     }
     let data = index.service(service);
     let ports: Vec<OutboundPort> =
-        data.ports.iter().map(|port| outbound_port(index, service, port, rule, client.role)).collect();
+        data.ports.iter().map(|port| outbound_port(index, service, port, None, rule, client.role)).collect();
     let mut digest = DefaultHasher::new();
     hash_debug(&mut digest, &ports);
     let shared = Arc::new(Shared { ports, digest: digest.finish() });
@@ -89,9 +124,18 @@ fn shared(index: &Index, service: ServiceId, client: &Workload) -> Arc<Shared> {
     shared
 }
 
-fn outbound_port(index: &Index, id: ServiceId, port: &ServicePort, rule: Option<RuleId>, role: Role) -> OutboundPort {
+/// A Service port, or a subset of it. A subset that the rule does not have has no endpoints.
+fn outbound_port(
+    index: &Index,
+    id: ServiceId,
+    port: &ServicePort,
+    subset: Option<&str>,
+    rule: Option<RuleId>,
+    role: Role,
+) -> OutboundPort {
     let service = index.service(id);
-    let target = Target { service: id, port: port.port, subset: None };
+    let target = Target { service: id, port: port.port, subset };
+    let labels = subset.map(|name| rule.and_then(|rule| index.rule(rule).subset(name)).map(|subset| &subset.labels));
     let plan = index.plan(role, rule, target);
     let tls = match &plan {
         Plan::Explicit(settings) => client_tls(index, target, settings),
@@ -102,6 +146,9 @@ fn outbound_port(index: &Index, id: ServiceId, port: &ServicePort, rule: Option<
     };
     let endpoints = index.endpoints(id).iter().filter_map(|&workload| {
         let data = index.workload(workload);
+        if labels.is_some_and(|labels| labels.is_none_or(|labels| !contains(&data.labels, labels))) {
+            return None;
+        }
         let number = service.target(port, data)?;
         let address = SocketAddr::new(data.address.filter(|_| data.ready)?, number);
         let tls = match plan {
@@ -114,6 +161,7 @@ fn outbound_port(index: &Index, id: ServiceId, port: &ServicePort, rule: Option<
     });
     OutboundPort {
         host: service.host.clone(),
+        subset: subset.map(str::to_owned),
         aliases: aliases(index, service),
         addresses: service.addresses.clone(),
         port: port.port,
@@ -150,6 +198,7 @@ fn client_tls(index: &Index, target: Target<'_>, settings: &ClientTlsSettings) -
             sans: settings.subject_alt_names.clone(),
             ca_certificates: given(&settings.ca_certificates),
             client_certificate: client_certificate(settings),
+            mutual: settings.mode == ClientTlsMode::Mutual,
             insecure_skip_verify: settings.insecure_skip_verify.unwrap_or_default(),
             credential_name: given(&settings.credential_name),
         },

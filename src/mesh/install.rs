@@ -12,6 +12,8 @@ pub const ROOT_NAMESPACE: &str = "istio-system";
 pub const CONTROL_PLANE: &str = "labctl-mesh";
 /// The kinds of its webhook configurations: one changes pods, the other judges mesh resources.
 pub const WEBHOOK_KINDS: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+/// The name of the gateway: its Deployment and its Service.
+pub const INGRESS_GATEWAY: &str = "istio-ingressgateway";
 /// The label, and its value, of everything that is installed.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "labctl");
 
@@ -26,6 +28,8 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("access.yaml", include_str!("../../templates/mesh/access.yaml")),
     ("control-plane.yaml", include_str!("../../templates/mesh/control-plane.yaml")),
 ];
+/// Only where somebody asks for it.
+const GATEWAY: (&str, &str) = ("ingress-gateway.yaml", include_str!("../../templates/mesh/ingress-gateway.yaml"));
 /// Applied last: from then on, pods cannot start in the mesh until the control plane is ready.
 const WEBHOOK: (&str, &str) = ("webhook.yaml", include_str!("../../templates/mesh/webhook.yaml"));
 
@@ -36,6 +40,8 @@ pub struct Settings {
     pub image: String,
     /// The mesh's trust domain.
     pub trust_domain: String,
+    /// Whether there is a gateway for traffic from outside.
+    pub gateway: bool,
 }
 
 impl Default for Settings {
@@ -43,6 +49,7 @@ impl Default for Settings {
         Self {
             image: format!("localhost/labctl:{}", env!("CARGO_PKG_VERSION")),
             trust_domain: "cluster.local".to_owned(),
+            gateway: false,
         }
     }
 }
@@ -67,7 +74,8 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, InstallError
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let parameters = context! { image => &settings.image, trust_domain => &settings.trust_domain };
     let mut objects = Vec::new();
-    for (name, source) in TEMPLATES.into_iter().chain([WEBHOOK]) {
+    let gateway = settings.gateway.then_some(GATEWAY);
+    for (name, source) in TEMPLATES.into_iter().chain(gateway).chain([WEBHOOK]) {
         let text = environment.render_str(source, &parameters).map_err(|error| InstallError::Template(name, error))?;
         for document in serde_yaml::Deserializer::from_str(&text) {
             let object = DynamicObject::deserialize(document).map_err(|error| InstallError::Manifest(name, error))?;
@@ -111,6 +119,16 @@ mod tests {
     }
 
     #[test]
+    fn the_gateway_is_there_where_it_is_asked_for() {
+        let names = |gateway| -> Vec<String> {
+            let objects = manifests(&Settings { gateway, ..Settings::default() }).unwrap().into_iter();
+            objects.map(|object| object.metadata.name.unwrap()).filter(|name| name.contains("ingress")).collect()
+        };
+        assert_eq!(names(false), Vec::<String>::new());
+        assert_eq!(names(true), ["istio-ingressgateway-service-account", INGRESS_GATEWAY, INGRESS_GATEWAY]);
+    }
+
+    #[test]
     fn resource_definitions_are_served_under_the_names_people_type() {
         let lines: Vec<String> = of_kind::<CustomResourceDefinition>("CustomResourceDefinition")
             .into_iter()
@@ -127,7 +145,7 @@ mod tests {
 
     #[test]
     fn settings_reach_the_control_plane() {
-        let settings = Settings { image: "a\": b".to_owned(), trust_domain: "example.org".to_owned() };
+        let settings = Settings { image: "a\": b".to_owned(), trust_domain: "example.org".to_owned(), gateway: false };
         let deployment = manifests(&settings).unwrap().into_iter().find_map(|object| object.try_parse().ok());
         let deployment: Deployment = deployment.unwrap();
         let container = &deployment.spec.template.spec.unwrap().containers[0];

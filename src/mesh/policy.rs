@@ -17,6 +17,7 @@ mod tls_check;
 pub(crate) use client::Plan;
 pub use client::{ClientSetting, Endpoint, Target};
 pub use decision::Decision;
+pub(crate) use destination::full_host;
 pub use destination::{EffectiveRule, RuleId};
 pub use index::{Index, ServiceId, WorkloadId};
 pub use probe::ProbeResult;

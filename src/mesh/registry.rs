@@ -3,6 +3,7 @@
 //! Live, the pods of a cluster are read as they are; offline, manifests are read as the pods they would become,
 //! with injection decided as the webhook would.
 
+mod secret;
 mod service;
 mod workload;
 
@@ -112,6 +113,11 @@ impl Registry {
             (_, "ServiceEntry") if api_version.starts_with("networking.istio.io/") => {
                 self.snapshot.services.extend(service::service_entry(object, source.as_ref())?);
             }
+            (_, "Secret") if api_version == "v1" => {
+                let Some(found) = secret::secret(object) else { return Ok(Added::Ignored) };
+                let key = (namespace(object).to_owned(), name(object)?.to_owned());
+                self.snapshot.credentials.insert(key, found);
+            }
             (_, "Pod") => self.pods.extend(workload::pod(object, source)?),
             (World::Offline, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job") => {
                 self.pods.push(workload::template(object, source)?);
@@ -140,10 +146,10 @@ impl Registry {
         let Self { world, mut snapshot, namespaces, pods } = self;
         let no_labels = Labels::new();
         for pod in pods {
-            let namespace_labels = namespaces.get(&pod.workload.namespace).unwrap_or(&no_labels);
+            let namespace_labels = namespaces.get(&pod.workload.namespace);
             snapshot.workloads.push(match world {
-                World::Live => pod.into_current(),
-                World::Offline => pod.into_injected(namespace_labels),
+                World::Live => pod.into_current(namespace_labels),
+                World::Offline => pod.into_injected(namespace_labels.unwrap_or(&no_labels)),
             });
         }
         snapshot.workloads.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));

@@ -18,7 +18,10 @@ pub use destination_rule::{
 pub use gateway::{Gateway, GatewayPort, GatewayServer, ServerTlsMode, ServerTlsSettings};
 pub use legacy::{MeshPolicy, Peer, PeerMutualTls, Policy, Target, TargetPortSelector};
 pub use peer_authentication::{MutualTls, PeerAuthentication};
-pub use virtual_service::{Destination, HttpRoute, PortSelector, RouteDestination, TlsMatch, TlsRoute, VirtualService};
+pub use virtual_service::{
+    Destination, HttpMatch, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, PortSelector, RouteDestination,
+    StringMatch, TlsMatch, TlsRoute, VirtualService,
+};
 
 use super::snapshot::Source;
 

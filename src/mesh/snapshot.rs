@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     identity::SpiffeId,
+    inject::Decision,
     resources::{
         DestinationRule, Gateway, Kind, MeshPolicy, Metadata, PeerAuthentication, Policy, Resource, Selector,
         VirtualService,
     },
 };
-use crate::sidecar::config::Protocol;
+use crate::sidecar::config::{Protocol, routing::Credential};
 
 /// Labels or annotations of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -37,6 +38,19 @@ pub struct Snapshot {
     pub policies: Vec<Resource<Policy>>,
     /// What servers accept, in the old API, everywhere.
     pub mesh_policies: Vec<Resource<MeshPolicy>>,
+    /// Certificates in Secrets, by the namespace and name of these.
+    pub credentials: BTreeMap<(String, String), Secret>,
+}
+
+/// A Secret that holds a certificate, a key or roots.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Secret {
+    /// What it holds.
+    pub credential: Credential,
+    /// The server's name for this very object; empty offline.
+    pub uid: String,
+    /// The server's name for this state of it; empty offline.
+    pub version: String,
 }
 
 /// How the mesh as a whole is set up (Istio's mesh configuration).
@@ -159,6 +173,8 @@ pub struct Workload {
     pub service_account: String,
     /// Whether a proxy stands before it.
     pub sidecar: bool,
+    /// Whether a pod like it would get a sidecar now, or why not; `None` where that is not known.
+    pub injection: Option<Decision>,
     /// What its proxy is for.
     pub role: Role,
     /// The pod's address, once it has one.
@@ -251,9 +267,11 @@ impl Workload {
         self.ports.iter().find(|port| port.port == number)
     }
 
-    /// Whether clients are told that it speaks mutual TLS (label `security.istio.io/tlsMode`, set by injection).
+    /// Whether clients are told that it speaks mutual TLS (label `security.istio.io/tlsMode`, set by injection of
+    /// sidecars, not on gateways).
     pub fn advertises_mtls(&self) -> bool {
-        self.labels.get("security.istio.io/tlsMode").map_or(self.sidecar, |mode| mode == "istio")
+        let unlabelled = self.sidecar && self.role == Role::Sidecar;
+        self.labels.get("security.istio.io/tlsMode").map_or(unlabelled, |mode| mode == "istio")
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
         Cluster, ClusterError, Patience,
         mesh::{MeshError, Presence, presence::Installed},
     },
+    lab::model::MeshNeeds,
     mesh::install::{self, Settings},
 };
 
@@ -57,7 +58,7 @@ pub struct Chosen {
 ///
 /// # Errors
 /// There is another mesh, or none where one should be; or the cluster cannot be asked.
-pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshError> {
+pub async fn choose(cluster: &Cluster, wanted: &Mesh, needs: MeshNeeds) -> Result<Chosen, MeshError> {
     let image = match wanted {
         Mesh::Labctl { image } => image,
         Mesh::Istio => {
@@ -74,7 +75,7 @@ pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshErro
             });
         }
     };
-    let settings = Settings { image: image.clone(), ..Settings::default() };
+    let settings = Settings { image: image.clone(), gateway: needs.gateway, ..Settings::default() };
     let manifests = || install::manifests(&settings);
     let brought = |manifests, unseen| Chosen {
         trust_domain: settings.trust_domain.clone(),
@@ -85,6 +86,9 @@ pub async fn choose(cluster: &Cluster, wanted: &Mesh) -> Result<Chosen, MeshErro
     };
     match cluster.mesh().await {
         Ok(Presence::Istio(by)) => Err(MeshError::Istio(by)),
+        Ok(Presence::Labctl(installed)) if needs.gateway && !installed.gateway => {
+            Err(MeshError::NoGateway(installed.run))
+        }
         Ok(Presence::Labctl(installed)) => Ok(Chosen {
             notice: difference(&installed, image),
             trust_domain: installed.trust_domain,
@@ -130,7 +134,7 @@ impl Context<'_> {
     /// A failed request, or the deadline.
     pub async fn until_distributed(&self, patience: &Patience) -> Result<(), Problem> {
         match self.mesh.distribution {
-            Distribution::Acknowledged => Ok(self.cluster.until_distributed(&self.namespaces(), patience).await?),
+            Distribution::Acknowledged => Ok(self.cluster.until_distributed(&self.proxied(), patience).await?),
             Distribution::Untold => Ok(()),
         }
     }
@@ -145,6 +149,7 @@ mod tests {
         let installed = |image: &str, run: Option<&str>| Installed {
             image: image.to_owned(),
             trust_domain: "cluster.local".to_owned(),
+            gateway: false,
             run: run.map(str::to_owned),
         };
         assert_eq!(difference(&installed("labctl:2", None), "labctl:2"), None);

@@ -84,9 +84,20 @@ impl Needs<'_> {
         match action {
             Action::Annotate(mark) | Action::Label(mark) => self.reference(&mark.target, &["get", "patch"]).await,
             Action::Apply(_) => Ok(()),
+            Action::Certificate(certificate) => {
+                let namespace = Some(certificate.namespace.as_str());
+                self.kind("v1", "Secret", namespace, APPLY).await?;
+                self.kind("v1", "Secret", namespace, DELETE).await
+            }
             Action::Delete(target) => self.reference(target, DELETE).await,
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
+                Ok(())
+            }
+            Action::Refused(refused) => {
+                for object in &refused.apply.objects {
+                    self.kind(object.api_version(), object.kind(), object.namespace(), APPLY).await?;
+                }
                 Ok(())
             }
             Action::Restart(target) => self.reference(target, &["get", "patch"]).await,
@@ -116,6 +127,10 @@ impl Needs<'_> {
                 let namespace = resource.namespace.as_deref();
                 self.kind(&resource.api_version, &resource.kind, namespace, &[verb]).await?;
             }
+            Check::Wire(wire) => {
+                self.exec(&wire.request.from);
+                wire.request.to.iter().for_each(|server| self.serve(server));
+            }
         }
         Ok(())
     }
@@ -128,7 +143,7 @@ impl Needs<'_> {
         for (api_version, kind) in POLICIES {
             self.kind(api_version, kind, None, &["list"]).await?;
         }
-        for namespace in self.context.namespaces() {
+        for namespace in self.context.proxied() {
             self.pods(Some(&namespace), "pods", &["list"]);
         }
         Ok(())

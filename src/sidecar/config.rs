@@ -3,6 +3,8 @@
 //! The control plane computes it, [`crate::mesh`] distributes it, the data plane reads it. It is replaced as a
 //! whole on every change, so a connection sees one consistent snapshot.
 
+pub mod routing;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -10,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use self::routing::Routing;
 use crate::mesh::{identity::SpiffeId, mode::Mode};
 
 /// The configuration of one sidecar.
@@ -22,8 +25,11 @@ pub struct ProxyConfig {
     pub trust_domains: Vec<String>,
     /// What is accepted.
     pub inbound: Inbound,
-    /// Every Service port this workload can call.
+    /// Every Service port this workload can call, and those subsets that its routes lead to.
     pub outbound: Vec<OutboundPort>,
+    /// Where requests go that do not simply go to the Service they name.
+    #[serde(default)]
+    pub routing: Routing,
 }
 
 /// What a sidecar accepts.
@@ -67,6 +73,9 @@ pub enum Protocol {
 pub struct OutboundPort {
     /// The full host name, `httpbin.foo.svc.cluster.local`.
     pub host: String,
+    /// The subset of its endpoints that this is; all of them if absent. A subset is found by routes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subset: Option<String>,
     /// Other names an HTTP client may write in `Host` (`httpbin`, `httpbin.foo`, ...), without a port.
     pub aliases: Vec<String>,
     /// The Service's own addresses; none if it is headless (then the endpoints are dialled directly).
@@ -117,10 +126,13 @@ pub enum ClientTls {
         ca_certificates: Option<String>,
         /// PEM files of the client's chain and key (MUTUAL).
         client_certificate: Option<CertificateFiles>,
+        /// Whether the client shows a certificate (MUTUAL); one in a credential is shown only then.
+        #[serde(default)]
+        mutual: bool,
         /// Whether whoever answers is taken for the server: neither its issuer nor its names are looked at.
         insecure_skip_verify: bool,
-        /// The Secret (or `configmap://` ...) that holds roots and certificate in place of files. It is not handed on
-        /// to sidecars: connections fail and say so, rather than go out with other certificates than those meant.
+        /// The credential that holds roots and certificate in place of files. Where it is missing, connections fail
+        /// and say so, rather than go out with other certificates than those meant.
         credential_name: Option<String>,
     },
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,7 @@ pub(crate) struct Engine {
     svid: watch::Receiver<Arc<Svid>>,
     compiled: RwLock<Arc<Snapshot>>,
     bare: Mutex<HashMap<Bare, Arc<Cluster>>>,
+    turns: AtomicUsize,
     started: Instant,
 }
 
@@ -67,6 +71,7 @@ impl Engine {
             svid,
             compiled: RwLock::new(Arc::new(snapshot)),
             bare: Mutex::default(),
+            turns: AtomicUsize::new(0),
             started: Instant::now(),
         })
     }
@@ -121,6 +126,11 @@ impl Engine {
         for upstream in bare.iter().chain(routes.clusters()).flat_map(|cluster| &cluster.upstreams) {
             upstream.close_idle(since);
         }
+    }
+
+    /// A number that is another one each time, for choices among equals.
+    pub fn turn(&self) -> usize {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Milliseconds since this sidecar started.

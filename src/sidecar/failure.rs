@@ -1,6 +1,6 @@
 //! Why the upstream gave no answer: Envoy's response flags and bodies, and words a trainee understands.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use http::StatusCode;
 
@@ -19,6 +19,11 @@ pub enum Failure {
         /// In words.
         words: String,
     },
+    /// A route leads to a host that nobody knows (`NC`).
+    NoCluster {
+        /// The host.
+        host: String,
+    },
     /// No endpoint is ready (`UH`).
     NoEndpoint {
         /// The Service.
@@ -36,6 +41,8 @@ pub enum Failure {
         /// In words.
         words: String,
     },
+    /// A route's `timeout` has passed (`UT`).
+    Timeout(Duration),
 }
 
 impl Failure {
@@ -91,10 +98,12 @@ impl Failure {
         match self {
             Self::Connect { .. } if retried => "UF,URX",
             Self::Connect { .. } => "UF",
+            Self::NoCluster { .. } => "NC",
             Self::NoEndpoint { .. } => "UH",
             Self::NoRoute => "NR",
             Self::Protocol { .. } => "UPE",
             Self::Terminated { .. } => "UC",
+            Self::Timeout(_) => "UT",
         }
     }
 
@@ -103,7 +112,10 @@ impl Failure {
         match self {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Protocol { .. } => StatusCode::BAD_GATEWAY,
-            Self::Connect { .. } | Self::NoEndpoint { .. } | Self::Terminated { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Connect { .. } | Self::NoCluster { .. } | Self::NoEndpoint { .. } | Self::Terminated { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -112,7 +124,8 @@ impl Failure {
         let reason = match self {
             Self::Connect { reason, .. } => reason,
             Self::NoEndpoint { .. } => return "no healthy upstream".to_owned(),
-            Self::NoRoute => return String::new(),
+            Self::NoCluster { .. } | Self::NoRoute => return String::new(),
+            Self::Timeout(_) => return "upstream request timeout".to_owned(),
             Self::Protocol { .. } => "protocol error",
             Self::Terminated { .. } => "connection termination",
         };
@@ -128,8 +141,10 @@ impl Failure {
     pub fn words(&self) -> String {
         match self {
             Self::Connect { words, .. } | Self::Protocol { words } | Self::Terminated { words } => words.clone(),
+            Self::NoCluster { host } => format!("a route leads to {host}, which is no Service of the mesh"),
             Self::NoEndpoint { host } => format!("{host} has no ready endpoint"),
             Self::NoRoute => "there is nothing that this request could be forwarded to".to_owned(),
+            Self::Timeout(limit) => format!("no response had begun within the route's timeout of {limit:?}"),
         }
     }
 }
@@ -186,6 +201,16 @@ mod tests {
         404 NR
 
         there is nothing that this request could be forwarded to
+        ");
+        insta::assert_snapshot!(shown(&Failure::NoCluster { host: "a.foo.svc.cluster.local".to_owned() }, false), @"
+        503 NC
+
+        a route leads to a.foo.svc.cluster.local, which is no Service of the mesh
+        ");
+        insta::assert_snapshot!(shown(&Failure::Timeout(Duration::from_millis(1500)), false), @"
+        504 UT
+        upstream request timeout
+        no response had begun within the route's timeout of 1.5s
         ");
     }
 }

@@ -10,7 +10,7 @@ mod record;
 mod tally;
 mod upgrade;
 
-use std::{convert::Infallible, future::Future, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::pin, sync::Arc};
 
 use http::HeaderValue;
 use hyper::service::service_fn;
@@ -18,7 +18,9 @@ use hyper_util::{rt::TokioIo, server::conn::auto};
 
 pub(crate) use body::RequestBody;
 
-use super::{engine::Engine, facts::Facts, limits, routing::Route, sniff::Guess, stream::Stream, telemetry::Series};
+use super::{
+    engine::Engine, facts::Facts, limits, routing::Route, sniff::Guess, stream::Stream, telemetry::Series, tls::Peer,
+};
 
 /// A downstream connection that speaks HTTP.
 pub(crate) struct Proxy {
@@ -42,8 +44,23 @@ pub(crate) enum Client {
         /// Where its requests are counted.
         series: Arc<Series>,
     },
+    /// It is somebody outside: what it says is dropped, what it proved is told. At a gateway.
+    Outside {
+        /// Who it proved to be.
+        xfcc: Option<HeaderValue>,
+        /// Its address.
+        address: IpAddr,
+    },
     /// It is our own application: what it says is dropped, the other sidecar will tell. Outbound.
     Own,
+}
+
+/// What an upstream is told about a client that has shown a certificate.
+pub(crate) fn forwarded(peer: &Peer, engine: &Engine) -> HeaderValue {
+    let element = peer.xfcc(&engine.snapshot().identity.svid.id).to_string();
+    // A name with characters that a header cannot hold is shown without them.
+    let text: String = element.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+    HeaderValue::try_from(text).expect("visible ASCII is a header value")
 }
 
 /// Serves a connection until it ends, or until `stop` and the requests that are being answered then.

@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderValue;
 use tokio::net::TcpStream;
 
 use self::admission::{Action, Inside, Seen};
@@ -167,11 +166,7 @@ impl Inbound {
     }
 
     fn proved(&self, peer: &Peer) -> Client {
-        let element = peer.xfcc(&self.engine.snapshot().identity.svid.id).to_string();
-        // A name with characters that a header cannot hold is shown without them.
-        let text: String =
-            element.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
-        let xfcc = HeaderValue::try_from(text).expect("visible ASCII is a header value");
+        let xfcc = proxy::forwarded(peer, &self.engine);
         Client::Proved { xfcc, series: self.series() }
     }
 

@@ -12,7 +12,7 @@ use super::{
     facts::Facts,
     forward,
     http::{self as proxy, Client, Proxy},
-    routing::{Destination, Route, pass_through},
+    routing::{self, Destination, Route, pass_through},
     sniff::{self, First, Guess},
     stream::{Prefixed, Stream},
     upstream::{Established, Upstream},
@@ -37,7 +37,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, accepted: Accepted) {
 /// Serves one connection of the application to a listener that stands for this Service port.
 pub(crate) async fn serve_service(engine: Arc<Engine>, accepted: Accepted, host: &str, port: u16) {
     let route = Route::Service(host.to_owned(), port);
-    let opaque = route.destination(&engine, None);
+    let opaque = routing::of_name(&engine.snapshot(), host, port);
     let dialled = Dialled { protocol: opaque.cluster.protocol, opaque, route };
     forward_to(engine, accepted, dialled).await;
 }
@@ -99,10 +99,7 @@ async fn http(engine: Arc<Engine>, facts: Facts, route: Route, stream: TcpStream
 }
 
 async fn relay(engine: &Engine, facts: &Facts, destination: &Destination, stream: TcpStream, bytes: Bytes) {
-    let series = |connected: Option<(&Upstream, &Established)>| match connected {
-        Some((upstream, established)) => destination.series_of(engine, upstream, established.peer.clone()),
-        None => destination.unreached(engine).clone(),
-    };
+    let series = |connected: Option<(&Upstream, &Established)>| destination.series_of_bytes(engine, connected);
     let stream = Stream::Plain(Prefixed::new(bytes, stream));
     forward::relay_to(engine, facts, destination, series, stream, std::future::pending()).await;
 }

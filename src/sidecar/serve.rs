@@ -18,6 +18,7 @@ use super::{
     admin::{Admin, AppHealth},
     config::{ProxyConfig, Svid},
     engine::Engine,
+    gateway,
     inbound::{self, Application},
     outbound,
     tasks::{Owner, Tasks},
@@ -92,27 +93,67 @@ pub async fn serve(
     config: watch::Receiver<Arc<ProxyConfig>>,
     svid: watch::Receiver<Arc<Svid>>,
 ) -> Result<(), ServeError> {
+    let roles = vec![(options.outbound, Role::Outbound), (options.inbound, Role::Inbound)];
+    let Started { engine, owner, listeners } = start(host, &options, roles, config, svid).await?;
+    let counted = engine.telemetry.clone();
+    tokio::select! {
+        () = run(engine, owner, listeners, options.drain) => {}
+        () = counted.keep_notes() => {}
+    }
+    Ok(())
+}
+
+/// Runs a gateway until the machine asks to end. Dropping the future ends it at once.
+///
+/// It listens where the configuration says; `listening` is told each configuration that it has taken up so, whether or
+/// not every port was to be had.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_gateway(
+    host: Arc<dyn Host>,
+    options: Options,
+    config: watch::Receiver<Arc<ProxyConfig>>,
+    svid: watch::Receiver<Arc<Svid>>,
+    listening: &watch::Sender<Arc<ProxyConfig>>,
+) -> Result<(), ServeError> {
+    let Started { engine, owner, listeners } = start(host, &options, Vec::new(), config, svid).await?;
+    let open = TaskTracker::new();
+    tokio::select! {
+        () = serve_until_drained(&engine, &open, listeners) => {}
+        () = gateway::keep_listening(&engine, &open, listening) => {}
+        () = engine.telemetry.keep_notes() => {}
+    }
+    end(open, owner, options.drain).await;
+    Ok(())
+}
+
+/// What all kinds of sidecars begin with.
+struct Started {
+    engine: Arc<Engine>,
+    owner: Owner,
+    listeners: Vec<(Listener, Role)>,
+}
+
+async fn start(
+    host: Arc<dyn Host>,
+    options: &Options,
+    mut roles: Vec<(SocketAddr, Role)>,
+    config: watch::Receiver<Arc<ProxyConfig>>,
+    svid: watch::Receiver<Arc<Svid>>,
+) -> Result<Started, ServeError> {
     let (tasks, owner) = Tasks::new();
-    let telemetry = options.counters;
+    let telemetry = options.counters.clone();
     let engine = Engine::new(host.clone(), options.access_log, tasks, telemetry.clone(), config, svid)?;
-    let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone(), app_health: options.app_health };
-    let roles = [
-        (options.outbound, Role::Outbound),
-        (options.inbound, Role::Inbound),
-        (options.telemetry, Role::Admin(admin.clone())),
-        (options.readiness, Role::Admin(admin)),
-    ];
+    let app_health = options.app_health.clone();
+    let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone(), app_health };
+    roles.extend([(options.telemetry, Role::Admin(admin.clone())), (options.readiness, Role::Admin(admin))]);
     let mut listeners = Vec::new();
     for (address, role) in roles {
         let listener = host.listen(address).await.map_err(|error| ServeError::Listen { address, error })?;
         listeners.push((listener, role));
     }
-    let counted = engine.telemetry.clone();
-    tokio::select! {
-        () = run(Arc::new(engine), owner, listeners, options.drain) => {}
-        () = counted.keep_notes() => {}
-    }
-    Ok(())
+    Ok(Started { engine: Arc::new(engine), owner, listeners })
 }
 
 /// What a listener's connections are.
@@ -120,6 +161,8 @@ pub async fn serve(
 pub(crate) enum Role {
     /// Questions about the sidecar.
     Admin(Admin),
+    /// Connections from outside to this port of the gateway's pod.
+    Gateway(u16),
     /// Redirected connections to the application, wherever they were going.
     Inbound,
     /// Connections to this application. `port` is what the configuration calls it.
@@ -143,11 +186,19 @@ pub(crate) enum Role {
 /// Serves these listeners until the machine asks to end, then waits for the open connections, `drain` at most.
 pub(crate) async fn run(engine: Arc<Engine>, owner: Owner, listeners: Vec<(Listener, Role)>, drain: Duration) {
     let open = TaskTracker::new();
-    let accepting = listeners.into_iter().map(|(listener, role)| accept(&engine, &open, listener, role));
+    serve_until_drained(&engine, &open, listeners).await;
+    end(open, owner, drain).await;
+}
+
+async fn serve_until_drained(engine: &Arc<Engine>, open: &TaskTracker, listeners: Vec<(Listener, Role)>) {
+    let accepting = listeners.into_iter().map(|(listener, role)| accept(engine, open, listener, role));
     tokio::select! {
         _ = join_all(accepting) => {}
-        () = close_idle(&engine) => {}
+        () = close_idle(engine) => {}
     }
+}
+
+async fn end(open: TaskTracker, owner: Owner, drain: Duration) {
     open.close();
     // Whoever is still there after it has had its time.
     let _ = timeout(drain, open.wait()).await;
@@ -165,7 +216,8 @@ async fn close_idle(engine: &Engine) {
     }
 }
 
-async fn accept(engine: &Arc<Engine>, open: &TaskTracker, listener: Listener, role: Role) {
+/// Accepts connections until the sidecar is to end.
+pub(crate) async fn accept(engine: &Arc<Engine>, open: &TaskTracker, listener: Listener, role: Role) {
     /// A short rest when the machine runs out of something (file descriptors): accepting again at once would spin.
     const REST: Duration = Duration::from_millis(50);
     let own_port = listener.local_addr().port();
@@ -190,6 +242,7 @@ async fn serve_one(engine: Arc<Engine>, accepted: Accepted, role: Role, own_port
     let was_redirected = accepted.orig_dst.port() != own_port;
     match role {
         Role::Admin(admin) => admin.serve(accepted.stream).await,
+        Role::Gateway(port) => gateway::serve(engine, accepted, port).await,
         Role::Inbound if was_redirected => {
             let address = accepted.orig_dst;
             let application =

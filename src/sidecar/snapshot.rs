@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
-    config::{ClientTls, OutboundPort, Protocol, ProxyConfig, Svid},
+    config::{ClientTls, OutboundPort, Protocol, ProxyConfig, Routing, Svid, routing::Credential},
+    gateway::Gateway,
+    routing::hosts::VirtualHosts,
     telemetry::{Neighbours, Workload, labels::service_of},
     tls::{Identity, TlsError, client::ClientContext, server::ServerTls},
     upstream::{Cluster, Upstream},
@@ -21,6 +23,10 @@ pub(crate) struct Snapshot {
     pub identity: Arc<Identity>,
     pub server: Arc<ServerTls>,
     pub routes: Arc<Routes>,
+    /// What VirtualServices say about the application's requests.
+    pub hosts: Arc<VirtualHosts>,
+    /// What Gateways say, if this is a gateway.
+    pub gateway: Arc<Gateway>,
     /// What was asked for; `identity` is older if this one cannot be used.
     svid: Arc<Svid>,
 }
@@ -31,8 +37,10 @@ impl Snapshot {
     pub fn new(config: Arc<ProxyConfig>, svid: Arc<Svid>) -> Result<Self, TlsError> {
         let identity = Arc::new(Identity::new(svid.clone())?);
         let server = Arc::new(ServerTls::new(&identity, &config.trust_domains)?);
-        let routes = Arc::new(Routes::new(&config.outbound, &Routes::default()));
-        Ok(Self { config, identity, server, routes, svid })
+        let routes = Arc::new(Routes::new(&config.outbound, &config.routing, &Routes::default()));
+        let hosts = Arc::new(VirtualHosts::new(&config.routing.hosts));
+        let gateway = Arc::new(Gateway::new(&config.routing));
+        Ok(Self { config, identity, server, routes, hosts, gateway, svid })
     }
 
     /// Whether it is up to date.
@@ -42,16 +50,23 @@ impl Snapshot {
 
     /// The next one. An identity that cannot be used leaves the previous one in place and is reported.
     pub fn renewed(&self, config: Arc<ProxyConfig>, svid: Arc<Svid>) -> (Self, Option<TlsError>) {
-        let routes = if self.config.outbound == config.outbound {
+        let same_routing = self.config.routing == config.routing;
+        let same_credentials = same_routing || self.config.routing.credentials == config.routing.credentials;
+        let routes = if same_credentials && self.config.outbound == config.outbound {
             self.routes.clone()
         } else {
-            Arc::new(Routes::new(&config.outbound, &self.routes))
+            Arc::new(Routes::new(&config.outbound, &config.routing, &self.routes))
+        };
+        let (hosts, gateway) = if same_routing {
+            (self.hosts.clone(), self.gateway.clone())
+        } else {
+            (Arc::new(VirtualHosts::new(&config.routing.hosts)), Arc::new(Gateway::new(&config.routing)))
         };
         let (identity, server, refused) = match self.renewed_tls(&config, &svid) {
             Ok((identity, server)) => (identity, server, None),
             Err(error) => (self.identity.clone(), self.server.clone(), Some(error)),
         };
-        (Self { config, identity, server, routes, svid }, refused)
+        (Self { config, identity, server, routes, hosts, gateway, svid }, refused)
     }
 
     fn renewed_tls(&self, config: &ProxyConfig, svid: &Arc<Svid>) -> Result<(Arc<Identity>, Arc<ServerTls>), TlsError> {
@@ -69,6 +84,8 @@ impl Snapshot {
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     services: HashMap<ServicePort, Arc<Service>>,
+    /// Parts of Services, which only routes lead to.
+    subsets: HashMap<(String, ServicePort), Arc<Service>>,
     /// Services by their addresses, headless ones by their endpoints' addresses.
     by_address: HashMap<SocketAddr, Arc<Service>>,
     by_host: HashMap<u16, HashMap<String, Arc<Service>>>,
@@ -87,16 +104,23 @@ pub(crate) struct Service {
     /// Whether clients dial endpoints directly.
     pub headless: bool,
     tls: ClientTls,
+    credential: Option<Credential>,
     context: Option<Arc<ClientContext>>,
 }
 
 impl Routes {
     /// Compiles the Service ports, keeping the connections of those endpoints of `previous` that are called as before.
-    pub fn new(ports: &[OutboundPort], previous: &Self) -> Self {
+    pub fn new(ports: &[OutboundPort], routing: &Routing, previous: &Self) -> Self {
         let mut routes = Self::default();
         for port in ports {
             let key = (port.host.clone(), port.port);
-            let service = Arc::new(Service::new(port, previous.services.get(&key)));
+            if let Some(subset) = &port.subset {
+                let key = (subset.clone(), key);
+                let service = Service::new(port, routing, previous.subsets.get(&key));
+                routes.subsets.insert(key, Arc::new(service));
+                continue;
+            }
+            let service = Arc::new(Service::new(port, routing, previous.services.get(&key)));
             routes.add(port, &service);
             routes.services.insert(key, service);
         }
@@ -152,12 +176,20 @@ impl Routes {
 
     /// The endpoints of all Services.
     pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
-        self.services.values().map(|service| &service.cluster)
+        self.services.values().chain(self.subsets.values()).map(|service| &service.cluster)
     }
 
     /// The Service port of this name.
     pub fn named(&self, host: &str, port: u16) -> Option<&Arc<Service>> {
         self.services.get(&(host.to_owned(), port))
+    }
+
+    /// The Service port of this name, or one of its subsets.
+    pub fn part(&self, host: &str, port: u16, subset: Option<&str>) -> Option<&Arc<Service>> {
+        match subset {
+            None => self.named(host, port),
+            Some(subset) => self.subsets.get(&(subset.to_owned(), (host.to_owned(), port))),
+        }
     }
 }
 
@@ -173,11 +205,17 @@ pub(crate) fn without_port(authority: &str) -> &str {
 }
 
 impl Service {
-    fn new(port: &OutboundPort, previous: Option<&Arc<Self>>) -> Self {
-        let previous = previous.filter(|previous| previous.tls == port.tls);
+    fn new(port: &OutboundPort, routing: &Routing, previous: Option<&Arc<Self>>) -> Self {
+        let named = match &port.tls {
+            ClientTls::Files { credential_name, .. } => credential_name.as_ref(),
+            ClientTls::Disable | ClientTls::IstioMutual { .. } => None,
+        };
+        let credential = named.and_then(|name| routing.credentials.get(name));
+        let previous =
+            previous.filter(|previous| previous.tls == port.tls && previous.credential.as_ref() == credential);
         let context = match previous {
             Some(previous) => previous.context.clone(),
-            None => ClientContext::new(&port.tls).map(Arc::new),
+            None => ClientContext::new(&port.tls, credential).map(Arc::new),
         };
         let namespace = service_of(&port.host).map(|(_, namespace)| Arc::<str>::from(namespace));
         let kept = |address, tls: bool, workload: &Option<Workload>| {
@@ -195,6 +233,7 @@ impl Service {
             cluster: Arc::new(Cluster::service(&port.host, port.protocol, upstreams.collect())),
             headless: port.addresses.is_empty(),
             tls: port.tls.clone(),
+            credential: credential.cloned(),
             context,
         }
     }
@@ -211,6 +250,7 @@ mod tests {
         OutboundPort {
             host: host.to_owned(),
             aliases: vec![host.split('.').next().unwrap().to_owned()],
+            subset: None,
             addresses: vip.into_iter().map(IpAddr::from).collect(),
             port: 8000,
             protocol,
@@ -223,7 +263,7 @@ mod tests {
     fn services_are_found_by_address_and_by_host() {
         let httpbin = port("httpbin.foo.svc.cluster.local", Some([10, 96, 0, 2]), Protocol::Http);
         let headless = port("db.foo.svc.cluster.local", None, Protocol::Tcp);
-        let routes = Routes::new(&[httpbin, headless], &Routes::default());
+        let routes = Routes::new(&[httpbin, headless], &Routing::default(), &Routes::default());
         let host_at = |address: SocketAddr| routes.at(address).and_then(|found| found.cluster.host.clone());
         assert_eq!(host_at(([10, 96, 0, 2], 8000).into()).as_deref(), Some("httpbin.foo.svc.cluster.local"));
         assert_eq!(host_at(([10, 244, 0, 9], 8080).into()).as_deref(), Some("db.foo.svc.cluster.local"));
@@ -244,16 +284,16 @@ mod tests {
     #[test]
     fn endpoints_that_are_called_as_before_keep_their_connections() {
         let before = port("a.foo.svc.cluster.local", Some([10, 96, 0, 2]), Protocol::Http);
-        let first = Routes::new(std::slice::from_ref(&before), &Routes::default());
+        let first = Routes::new(std::slice::from_ref(&before), &Routing::default(), &Routes::default());
         let upstream = |routes: &Routes| routes.named(&before.host, 8000).unwrap().cluster.upstreams[0].clone();
         let mut more = before.clone();
         more.endpoints.push(Endpoint { address: ([10, 244, 0, 10], 8080).into(), tls: false, workload: None });
-        let second = Routes::new(&[more], &first);
+        let second = Routes::new(&[more], &Routing::default(), &first);
         assert!(Arc::ptr_eq(&upstream(&first), &upstream(&second)));
         let mut secured = before.clone();
         secured.tls = ClientTls::IstioMutual { sni: "a".to_owned(), sans: Vec::new() };
         secured.endpoints[0].tls = true;
-        let third = Routes::new(&[secured], &second);
+        let third = Routes::new(&[secured], &Routing::default(), &second);
         assert!(!Arc::ptr_eq(&upstream(&second), &upstream(&third)));
     }
 

@@ -4,8 +4,9 @@
 //! against older roots, names or dates. Every connection proves both sides afresh; connections are kept instead.
 
 pub mod client;
+pub mod credential;
 pub mod failure;
-mod files;
+pub mod files;
 pub mod server;
 pub mod verify;
 
@@ -34,11 +35,14 @@ pub const ISTIO_HTTP_ALPN: [&[u8]; 3] = [b"istio-http/1.0", b"istio-http/1.1", b
 /// Why certificates or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// What a rule names by `credentialName` does not reach sidecars.
-    #[error(
-        "credential `{0}` is not handed on to sidecars (name files: caCertificates, clientCertificate, privateKey)"
-    )]
-    Credential(String),
+    /// What is named by `credentialName` is not what it should be.
+    #[error("credential `{name}` cannot be used: {reason}")]
+    Credential {
+        /// Which one.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// A file that a rule names.
     #[error("cannot use {}: {reason}", path.display())]
     File {
@@ -53,6 +57,9 @@ pub enum TlsError {
     /// The name is neither a DNS name nor an address.
     #[error("`{0}` cannot be sent as a server name")]
     Name(String),
+    /// What is named by `credentialName` is not there.
+    #[error("credential `{0}` was not found (make a Secret of this name in the namespace of the proxy's pod)")]
+    NoCredential(String),
     /// No roots of the system were found.
     #[error("no certificate authorities of the system were found (set caCertificates)")]
     NoSystemRoots,

@@ -152,6 +152,7 @@ fn server_config(app: SocketAddr) -> ProxyConfig {
         trust_domains: vec!["cluster.local".to_owned()],
         inbound: Inbound { mode: Mode::Permissive, ports: BTreeMap::from([(app.port(), port)]) },
         outbound: Vec::new(),
+        routing: Default::default(),
     }
 }
 
@@ -161,6 +162,7 @@ fn client_config(service: SocketAddr, app: SocketAddr) -> ProxyConfig {
     let service = OutboundPort {
         host: HOST.to_owned(),
         aliases: Vec::new(),
+        subset: None,
         addresses: vec![service.ip()],
         port: service.port(),
         protocol: Protocol::Tcp,
@@ -172,6 +174,7 @@ fn client_config(service: SocketAddr, app: SocketAddr) -> ProxyConfig {
         trust_domains: vec!["cluster.local".to_owned()],
         inbound: Inbound { mode: Mode::Permissive, ports: BTreeMap::new() },
         outbound: vec![service],
+        routing: Default::default(),
     }
 }
 

@@ -17,6 +17,11 @@ fn mtls_strict_passes_and_shows_every_matrix() {
 }
 
 #[test]
+fn boards_passes_in_a_project_of_any_name() {
+    insta::assert_snapshot!("boards", passes("boards", &["--set", "project=team-7"]));
+}
+
+#[test]
 fn hello_mesh_passes() {
     insta::assert_snapshot!("hello_mesh", passes("hello-mesh", &[]));
 }

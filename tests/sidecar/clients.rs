@@ -120,6 +120,7 @@ fn by_files(ca_certificates: Option<String>, client_certificate: Option<Certific
         sans: Vec::new(),
         ca_certificates,
         client_certificate,
+        mutual: false,
         insecure_skip_verify: false,
         credential_name: None,
     }
@@ -132,7 +133,7 @@ async fn a_credential_that_is_not_there_is_not_replaced_by_other_roots() {
     *credential_name = Some("ca-secret".to_owned());
     let (world, answer) = call(NAKED, tls).await;
     assert_eq!(answer.status, 503);
-    insta::assert_snapshot!(world.client().logged(|_| true).await.cause.unwrap(), @"the certificates for this connection cannot be used: credential `ca-secret` is not handed on to sidecars (name files: caCertificates, clientCertificate, privateKey)");
+    insta::assert_snapshot!(world.client().logged(|_| true).await.cause.unwrap(), @"the certificates for this connection cannot be used: credential `ca-secret` was not found (make a Secret of this name in the namespace of the proxy's pod)");
 }
 
 #[tokio::test]

@@ -127,6 +127,7 @@ async fn a_rule_that_skips_verification_takes_any_server() {
         sans: Vec::new(),
         ca_certificates: None,
         client_certificate: None,
+        mutual: false,
         insecure_skip_verify: true,
         credential_name: None,
     };

@@ -146,6 +146,7 @@ pub fn server_config(mode: Mode, protocol: Protocol) -> ProxyConfig {
             ports: BTreeMap::from([(APP.port(), InboundPort { mode, protocol })]),
         },
         outbound: Vec::new(),
+        routing: Default::default(),
     }
 }
 
@@ -153,6 +154,7 @@ pub fn client_config(protocol: Protocol, tls: ClientTls) -> ProxyConfig {
     let service = OutboundPort {
         host: HOST.to_owned(),
         aliases: vec!["httpbin".to_owned(), "httpbin.foo".to_owned()],
+        subset: None,
         addresses: vec![SERVICE.ip()],
         port: SERVICE.port(),
         protocol,
@@ -164,6 +166,7 @@ pub fn client_config(protocol: Protocol, tls: ClientTls) -> ProxyConfig {
         trust_domains: vec!["cluster.local".to_owned()],
         inbound: Inbound { mode: Mode::Permissive, ports: BTreeMap::new() },
         outbound: vec![service],
+        routing: Default::default(),
     }
 }
 

@@ -170,6 +170,12 @@ impl World {
         self.labctl_ok(&["mesh", "install", "--yes", "--image", &self.image()]).await;
     }
 
+    /// Installs the mesh with its gateway, and waits until it injects.
+    pub async fn install_mesh_with_gateway(&self) {
+        self.has_mesh.store(true, Ordering::Release);
+        self.labctl_ok(&["mesh", "install", "--gateway", "--yes", "--image", &self.image()]).await;
+    }
+
     /// Creates objects as `kubectl apply` would, from YAML with one or more documents.
     pub async fn apply(&self, manifests: &str) {
         let documents = serde_yaml::Deserializer::from_str(manifests);

@@ -37,6 +37,9 @@ pub struct InstallArgs {
     /// The first part of every identity of the mesh
     #[arg(long, value_name = "NAME", default_value = "cluster.local", value_parser = trust_domain)]
     trust_domain: String,
+    /// Install a gateway for traffic from outside as well (istio-ingressgateway, a LoadBalancer)
+    #[arg(long)]
+    gateway: bool,
     /// Say what would become of each object, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -58,7 +61,11 @@ impl InstallArgs {
     /// As [`super::MeshArgs::execute`].
     pub fn execute(self) -> Result<u8, CliError> {
         let defaults = Settings::default();
-        let settings = Settings { image: self.image.unwrap_or(defaults.image), trust_domain: self.trust_domain };
+        let settings = Settings {
+            image: self.image.unwrap_or(defaults.image),
+            trust_domain: self.trust_domain,
+            gateway: self.gateway,
+        };
         let objects = manifests(&settings).map_err(|error| broken(&error))?;
         match self.output {
             Format::Json => print(&json(&objects)?)?,

@@ -49,7 +49,10 @@ impl UninstallArgs {
 /// Removes the mesh; in the answer, the error that it is in use, about which one can ask.
 fn remove(target: &Target, deadline: Duration, even_if_used: bool) -> Result<Result<Removal, MeshError>, CliError> {
     on_cluster(target, deadline, async |cluster, patience| {
-        match cluster.uninstall_mesh(manifests(&Settings::default())?, even_if_used, patience).await {
+        match cluster
+            .uninstall_mesh(manifests(&Settings { gateway: true, ..Settings::default() })?, even_if_used, patience)
+            .await
+        {
             Err(error @ MeshError::InUse { .. }) => Ok(Err(error)),
             other => other.map(Ok),
         }

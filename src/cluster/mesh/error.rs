@@ -41,6 +41,9 @@ pub enum MeshError {
     /// The bundled manifests are broken.
     #[error(transparent)]
     Manifests(#[from] crate::mesh::install::InstallError),
+    /// The mesh that is there has no gateway, and the lab needs one. It belongs to this run, if it was one.
+    #[error("the lab needs a gateway, and the mesh on this cluster has none")]
+    NoGateway(Option<String>),
     /// The control plane does not tell what proxies have counted.
     #[error("the control plane has no graph: {0}")]
     NoGraph(String),
@@ -65,6 +68,8 @@ impl MeshError {
             ),
             Self::InUse { .. } => Some("to remove it all the same, say so with --yes".to_owned()),
             Self::Istio(_) => Some("labs run against it with `labctl run LAB --mesh istio`".to_owned()),
+            Self::NoGateway(None) => Some("bring it with `labctl mesh install --gateway`".to_owned()),
+            Self::NoGateway(Some(run)) => Some(format!("the mesh belongs to the run {run}: end that first")),
             Self::NoGraph(_) => {
                 Some("is it of this version? `labctl mesh status` tells, `labctl mesh install` updates it".to_owned())
             }
@@ -141,6 +146,14 @@ mod tests {
         insta::assert_snapshot!(told(MeshError::OfARun("0123456789ab".to_owned())), @r"
         the mesh on this cluster belongs to the run 0123456789ab and is removed with it
         hint: end that run; what it left behind is removed with `labctl down --run 0123456789ab`
+        ");
+        insta::assert_snapshot!(told(MeshError::NoGateway(None)), @r"
+        the lab needs a gateway, and the mesh on this cluster has none
+        hint: bring it with `labctl mesh install --gateway`
+        ");
+        insta::assert_snapshot!(told(MeshError::NoGateway(Some("0123456789ab".to_owned()))), @r"
+        the lab needs a gateway, and the mesh on this cluster has none
+        hint: the mesh belongs to the run 0123456789ab: end that first
         ");
         insta::assert_snapshot!(told(MeshError::Absent), @r"
         there is no mesh of labctl on this cluster

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{MeshError, control_plane, is_managed, run_of};
 use crate::{
     cluster::{Cluster, ClusterError, ObjectRef},
-    mesh::install::{CONTROL_PLANE, ROOT_NAMESPACE},
+    mesh::install::{CONTROL_PLANE, INGRESS_GATEWAY, ROOT_NAMESPACE},
 };
 
 /// The label by which Istio's control plane is found, whatever its revision.
@@ -41,6 +41,8 @@ pub struct Installed {
     pub image: String,
     /// Its trust domain.
     pub trust_domain: String,
+    /// Whether it has a gateway for traffic from outside.
+    pub gateway: bool,
     /// The run that installed it and will remove it, if it was one.
     pub run: Option<String>,
 }
@@ -55,7 +57,10 @@ impl Cluster {
         let ours = deployments.get_opt(CONTROL_PLANE).await;
         let ours = ours.map_err(ClusterError::request(format!("read {}", control_plane())))?;
         if let Some(deployment) = ours.filter(|found| is_managed(found.metadata.labels.as_ref())) {
-            return Ok(Presence::Labctl(installed(&deployment)));
+            let gateway = deployments.get_opt(INGRESS_GATEWAY).await;
+            let doing = format!("read Deployment {ROOT_NAMESPACE}/{INGRESS_GATEWAY}");
+            let gateway = gateway.map_err(ClusterError::request(doing))?.is_some();
+            return Ok(Presence::Labctl(installed(&deployment, gateway)));
         }
         let (istiod, injector) = tokio::try_join!(self.istiod(), self.injector())?;
         Ok(istiod.or(injector).map_or(Presence::Absent, Presence::Istio))
@@ -104,7 +109,7 @@ impl Cluster {
     }
 }
 
-fn installed(deployment: &Deployment) -> Installed {
+fn installed(deployment: &Deployment, gateway: bool) -> Installed {
     let pod = deployment.spec.template.spec.as_ref();
     let container = pod.and_then(|pod| pod.containers.first());
     let variable = |container: &Container| {
@@ -114,6 +119,7 @@ fn installed(deployment: &Deployment) -> Installed {
     Installed {
         image: container.and_then(|container| container.image.clone()).unwrap_or_default(),
         trust_domain: container.and_then(variable).unwrap_or_default(),
+        gateway,
         run: run_of(deployment.metadata.labels.as_ref()),
     }
 }

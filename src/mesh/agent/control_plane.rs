@@ -49,6 +49,8 @@ const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 pub(super) enum AgentError {
     #[error("the answer of the control plane makes no sense: {0}")]
     Answer(String),
+    #[error("`{0}` is not understood (write `--role sidecar` or `--role gateway`)")]
+    Arguments(String),
     #[error("cannot connect to the control plane {0}: {1}")]
     Connect(String, io::Error),
     #[error("cannot read {0}: {1}")]

@@ -16,6 +16,7 @@ impl Configure for Uniform {
             trust_domains: vec![pod.namespace.clone()],
             inbound: Inbound { mode: self.0, ports: BTreeMap::new() },
             outbound: Vec::new(),
+            routing: Default::default(),
         })
     }
 }

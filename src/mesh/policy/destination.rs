@@ -266,7 +266,7 @@ fn mark(policy: &TrafficPolicy, port: u16) -> Option<ClientTlsMode> {
 /// The full name that a rule of `namespace` means by `host`.
 ///
 /// Only a name without a dot is short: `httpbin.foo` is taken as it stands, and then matches no Service.
-pub(super) fn full_host(host: &str, namespace: &str, cluster_domain: &str) -> String {
+pub(crate) fn full_host(host: &str, namespace: &str, cluster_domain: &str) -> String {
     if host.contains('.') || host == "*" || host.parse::<std::net::IpAddr>().is_ok() {
         return host.to_owned();
     }

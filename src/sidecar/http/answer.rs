@@ -2,9 +2,13 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header::CONTENT_TYPE, uri::Authority};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONTENT_TYPE, LOCATION},
+    uri::Authority,
+};
 use hyper::body::{Body as _, Incoming};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Client, Proxy,
@@ -18,7 +22,7 @@ use crate::sidecar::{
     access_log::Direction,
     config::Protocol,
     failure::Failure,
-    routing::Destination,
+    routing::{Asked, Decision, Destination, Order},
     snapshot::without_port,
     telemetry::Series,
     tls::client::Inside,
@@ -48,32 +52,64 @@ struct Begun {
 impl Proxy {
     /// Answers a request, whatever happens.
     pub async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<ResponseBody> {
-        let started = Instant::now();
-        let mut record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
-        let (received, size) = measured(request.body(), record.as_deref());
+        let record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
+        let measure = Measure::begin(request.body(), record.as_deref());
         let target = match headers::receive(&mut request) {
             Ok(target) => target,
-            Err(malformed) => {
-                let tally = |status, flags| Tally::new(self.series(None, None), started, size, status, flags);
-                return self.refuse(&Refused::Malformed(malformed), record, tally);
-            }
+            Err(malformed) => return self.refuse(&Refused::Malformed(malformed), record, &measure, None),
         };
+        let failed = |failure| Refused::Failed { failure, retried: false };
+        match self.decide(&request, &target) {
+            Decision::Forward(order) => self.forward(request, target, order, record, measure).await,
+            Decision::NoCluster(host) => self.refuse(&failed(Failure::NoCluster { host }), record, &measure, None),
+            Decision::NoRoute => self.refuse(&failed(Failure::NoRoute), record, &measure, None),
+            Decision::Redirect { status, location } => self.redirect(status, &location, record, &measure),
+        }
+    }
+
+    fn decide(&self, request: &Request<Incoming>, target: &Target) -> Decision {
+        let asked = Asked {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            authority: target.authority.as_ref().map_or("", Authority::as_str),
+            scheme: self.route.scheme(),
+            port: self.route.port(),
+        };
+        self.route.decide(&self.engine, &asked)
+    }
+
+    /// Passes a request on, and the response back.
+    async fn forward(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        mut target: Target,
+        order: Order,
+        mut record: Option<Box<Record>>,
+        measure: Measure,
+    ) -> Response<ResponseBody> {
+        let destination = &order.destination;
         let downstream = target.upgrade.then(|| hyper::upgrade::on(&mut request));
-        let destination = self.route.destination(&self.engine, target.authority.as_ref().map(Authority::as_str));
-        let request = request.map(|content| RequestBody::new(content, received));
-        let failed =
-            |status, flags| Tally::new(self.series(Some(&destination), None), started, size.clone(), status, flags);
-        match self.send(request, &target, &destination, &mut record).await {
-            Err(refused) => self.refuse(&refused, record, failed),
+        let mut request = request.map(|content| RequestBody::new(content, measure.received.clone()));
+        headers::rewrite(&mut request, &mut target, order.path.as_ref(), order.authority.as_ref());
+        let sent = self.send(request, &target, &order, &mut record);
+        let sent = match order.timeout {
+            None => sent.await,
+            Some(limit) => timeout(limit, sent)
+                .await
+                .unwrap_or_else(|_| Err(Refused::Failed { failure: Failure::Timeout(limit), retried: false })),
+        };
+        match sent {
+            Err(refused) => self.refuse(&refused, record, &measure, Some(destination)),
             Ok(begun) if begun.response.status() == StatusCode::SWITCHING_PROTOCOLS && downstream.is_none() => {
                 let words = "the upstream left HTTP without being asked to".to_owned();
                 let refused = Refused::Failed { failure: Failure::Protocol { words }, retried: false };
-                self.refuse(&refused, record, failed)
+                self.refuse(&refused, record, &measure, Some(destination))
             }
             Ok(Begun { mut response, lease, upstream }) => {
                 let status = response.status();
-                let series = self.series(Some(&destination), Some((&upstream, &lease)));
-                let mut tally = Tally::new(series, started, size, status.as_u16(), "");
+                let series = self.series(Some(destination), Some((&upstream, &lease)));
+                let mut tally = measure.tally(series, status.as_u16(), "");
                 tally.head(response.headers());
                 if let Some(record) = &mut record {
                     record.status(status.as_u16());
@@ -97,10 +133,12 @@ impl Proxy {
         &self,
         mut request: Request<RequestBody>,
         target: &Target,
-        destination: &Destination,
+        order: &Order,
         record: &mut Option<Box<Record>>,
     ) -> Result<Begun, Refused> {
+        let destination = &order.destination;
         let cluster = &destination.cluster;
+        let most = order.attempts.unwrap_or(cluster.attempts);
         let inside = inside(cluster.protocol, request.version());
         let name = target.authority.as_ref().map_or(cluster.name.as_str(), Authority::as_str);
         headers::address(&mut request, inside, target, &cluster.name)?;
@@ -115,14 +153,21 @@ impl Proxy {
             attempts += 1;
             let mut lease = match upstream.lease(&self.engine, inside, without_port(name), fresh).await {
                 Ok(lease) => lease,
-                Err(Failure::Connect { .. }) if attempts < cluster.attempts => continue,
+                Err(Failure::Connect { .. }) if attempts < most => continue,
                 Err(failure) => return Err(failed(failure, attempts)),
             };
             if let Some(record) = record {
                 let peer = lease.peer().filter(|_| self.facts.direction == Direction::Outbound);
                 record.connected(upstream.address, peer);
             }
-            match lease.send(request).await {
+            let sent = match order.per_try_timeout {
+                None => lease.send(request).await,
+                Some(limit) => match timeout(limit, lease.send(request)).await {
+                    Ok(sent) => sent,
+                    Err(_) => return Err(failed(Failure::Timeout(limit), attempts)),
+                },
+            };
+            match sent {
                 Sent::Answered(response) => {
                     return Ok(Begun { response: *response, lease, upstream: upstream.clone() });
                 }
@@ -147,17 +192,46 @@ impl Proxy {
                 let value = appended(headers, xfcc);
                 headers.insert(xfcc::HEADER, value);
             }
+            Client::Outside { xfcc, address } => {
+                match xfcc {
+                    Some(xfcc) => _ = headers.insert(xfcc::HEADER, xfcc.clone()),
+                    None => _ = headers.remove(xfcc::HEADER),
+                }
+                headers::tell_origin(headers, *address, self.route.scheme());
+            }
             Client::Own | Client::Unproved { .. } => {
                 headers.remove(xfcc::HEADER);
             }
         }
     }
 
+    /// Sends the client elsewhere.
+    fn redirect(
+        self: &Arc<Self>,
+        status: StatusCode,
+        location: &str,
+        mut record: Option<Box<Record>>,
+        measure: &Measure,
+    ) -> Response<ResponseBody> {
+        let Ok(location) = HeaderValue::try_from(location) else {
+            return self.refuse(&Refused::Malformed(Malformed::Host), record, measure, None);
+        };
+        if let Some(record) = &mut record {
+            record.status(status.as_u16());
+        }
+        let tally = measure.tally(self.series(None, None), status.as_u16(), "");
+        let mut response = Response::new(ResponseBody::own("", self.clone(), record).counted(tally));
+        *response.status_mut() = status;
+        response.headers_mut().insert(LOCATION, location);
+        response
+    }
+
     fn refuse(
         self: &Arc<Self>,
         refused: &Refused,
         mut record: Option<Box<Record>>,
-        tally: impl FnOnce(u16, &'static str) -> Tally,
+        measure: &Measure,
+        destination: Option<&Destination>,
     ) -> Response<ResponseBody> {
         let (status, flags, body, cause) = match refused {
             Refused::Failed { failure, retried } => {
@@ -169,35 +243,53 @@ impl Proxy {
             record.status(status.as_u16());
             record.fail(flags, &cause);
         }
-        let tally = tally(status.as_u16(), flags);
+        let tally = measure.tally(self.series(destination, None), status.as_u16(), flags);
         let mut response = Response::new(ResponseBody::own(body, self.clone(), record).counted(tally));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         response
     }
 
-    /// Where a request is counted: by who asked (inbound), or by where it went (outbound).
+    /// Where a request is counted: by who asked (inbound), or by where it went (outbound, and at a gateway).
     fn series(&self, destination: Option<&Destination>, answered: Option<(&Upstream, &Lease)>) -> Arc<Series> {
         match (&self.client, destination, answered) {
             (Client::Proved { series, .. } | Client::Unproved { series }, ..) => series.clone(),
-            (Client::Own, Some(destination), Some((upstream, lease))) => {
+            (Client::Outside { .. } | Client::Own, Some(destination), Some((upstream, lease))) => {
                 let find = |peer: Option<&_>| destination.series_of(&self.engine, upstream, peer.cloned());
                 lease.series(find).clone()
             }
-            (Client::Own, Some(destination), None) => destination.unreached(&self.engine).clone(),
-            (Client::Own, None, _) => self.engine.telemetry.series(&self.facts.labels(&self.engine)),
+            (Client::Outside { .. } | Client::Own, Some(destination), None) => {
+                destination.unreached(&self.engine).clone()
+            }
+            (Client::Outside { .. } | Client::Own, None, _) => {
+                self.engine.telemetry.series(&self.facts.labels(&self.engine))
+            }
         }
     }
 }
 
-/// Where a request's bytes are counted, if they have to be, and how many there are.
-fn measured(body: &Incoming, record: Option<&Record>) -> (Option<Arc<AtomicU64>>, Size) {
-    let counter = match (record, body.size_hint().exact()) {
-        (Some(record), _) => record.received(),
-        (None, Some(exact)) => return (None, Size::Known(exact)),
-        (None, None) => Arc::default(),
-    };
-    (Some(counter.clone()), Size::Counted(counter))
+/// What is known of a request that will be counted.
+struct Measure {
+    started: Instant,
+    /// Where its bytes are counted, if they have to be.
+    received: Option<Arc<AtomicU64>>,
+    size: Size,
+}
+
+impl Measure {
+    fn begin(body: &Incoming, record: Option<&Record>) -> Self {
+        let started = Instant::now();
+        let counter = match (record, body.size_hint().exact()) {
+            (Some(record), _) => record.received(),
+            (None, Some(exact)) => return Self { started, received: None, size: Size::Known(exact) },
+            (None, None) => Arc::default(),
+        };
+        Self { started, received: Some(counter.clone()), size: Size::Counted(counter) }
+    }
+
+    fn tally(&self, series: Arc<Series>, status: u16, flags: &'static str) -> Tally {
+        Tally::new(series, self.started, self.size.clone(), status, flags)
+    }
 }
 
 /// What is spoken to an endpoint: what its port says, else what the client speaks.

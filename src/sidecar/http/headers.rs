@@ -1,5 +1,7 @@
 //! What a proxy changes in heads: hop-by-hop headers (RFC 9110, section 7.6.1) and the form of the target.
 
+use std::net::IpAddr;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE},
@@ -10,6 +12,8 @@ use crate::sidecar::tls::client::Inside;
 
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// A request that no proxy may pass on.
@@ -111,6 +115,41 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in [KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, TE, HTTP2_SETTINGS] {
         headers.remove(name);
     }
+}
+
+/// Changes what the upstream is told about the path and the host.
+pub fn rewrite<B>(
+    request: &mut Request<B>,
+    target: &mut Target,
+    path: Option<&PathAndQuery>,
+    authority: Option<&Authority>,
+) {
+    if let Some(path) = path {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path.clone());
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    if let Some(authority) = authority {
+        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+            request.headers_mut().insert(HOST, host);
+        }
+        // An absolute target would count more than the header.
+        let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from(path);
+        target.authority = Some(authority.clone());
+    }
+}
+
+/// Tells the upstream where a request came to us from, and by which scheme.
+pub fn tell_origin(headers: &mut HeaderMap, client: IpAddr, scheme: &'static str) {
+    let mut path: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let client = client.to_canonical().to_string();
+    path.push(&client);
+    let path = HeaderValue::try_from(path.join(",")).expect("header values joined by commas are a header value");
+    headers.insert(FORWARDED_FOR, path);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
 }
 
 /// Gives a request the form that the next hop's protocol asks for. `fallback` is the host if it names none.

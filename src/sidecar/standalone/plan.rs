@@ -46,6 +46,7 @@ pub async fn plan(host: &dyn Host, folder: &Path, file: &Standalone, domain: &st
         trust_domains: file.trust_domains.clone().unwrap_or_else(|| vec![domain.to_owned()]),
         inbound: Inbound { mode: Mode::Strict, ports },
         outbound,
+        routing: Default::default(),
     };
     Ok(Plan { config, listeners })
 }
@@ -71,6 +72,7 @@ async fn service(
     Ok(OutboundPort {
         host,
         aliases: Vec::new(),
+        subset: None,
         addresses: vec![listener.listen.value.ip()],
         port,
         protocol,
@@ -88,7 +90,8 @@ async fn resolve(host: &dyn Host, name: &str) -> Result<Vec<IpAddr>, StandaloneE
 
 fn client_tls(folder: &Path, tls: &OutboundTls, name: &str, port: u16) -> ClientTls {
     let path = |path: &PathBuf| folder.join(path).to_string_lossy().into_owned();
-    let files = |client_certificate| ClientTls::Files {
+    let files = |client_certificate: Option<CertificateFiles>| ClientTls::Files {
+        mutual: client_certificate.is_some(),
         sni: tls.sni.clone(),
         sans: tls.subject_alt_names.clone(),
         ca_certificates: tls.ca_certificates.as_ref().map(path),

@@ -207,6 +207,7 @@ fn share(workers: &mut [Worker], address: SocketAddr, role: &Role) -> Result<(),
 fn describe(role: &Role) -> String {
     match role {
         Role::Admin(_) => "telemetry".to_owned(),
+        Role::Gateway(port) => format!("gateway port {port}"),
         Role::Inbound | Role::Outbound => "redirected connections".to_owned(),
         Role::InboundTo { address, .. } => format!("inbound to {address}"),
         Role::OutboundTo { host, .. } => format!("outbound to {host}"),

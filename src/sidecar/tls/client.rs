@@ -5,17 +5,22 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustls::{ClientConfig, client::Resumption, pki_types::ServerName, version};
+use rustls::{ClientConfig, RootCertStore, client::Resumption, pki_types::ServerName, sign::SingleCertAndKey, version};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    Identity, TlsError, files, provider,
+    Identity, TlsError,
+    credential::Named,
+    files, provider,
     verify::{ExpectedServer, ServerNames},
 };
 use crate::{
     host::Host,
-    sidecar::{config::ClientTls, stream::Prefixed},
+    sidecar::{
+        config::{CertificateFiles, ClientTls, routing::Credential},
+        stream::Prefixed,
+    },
 };
 
 /// What will be spoken inside the TLS connection.
@@ -52,6 +57,8 @@ impl Inside {
 #[derive(Debug)]
 pub struct ClientContext {
     settings: ClientTls,
+    /// What the settings name in place of files.
+    credential: Option<Named>,
     compiled: Mutex<Option<Compiled>>,
 }
 
@@ -62,12 +69,15 @@ struct Compiled {
 }
 
 impl ClientContext {
-    /// Takes the settings; `None` if they ask for plaintext.
-    pub fn new(settings: &ClientTls) -> Option<Self> {
-        match settings {
-            ClientTls::Disable => None,
-            settings => Some(Self { settings: settings.clone(), compiled: Mutex::default() }),
-        }
+    /// Takes the settings, and the credential that they name if it is there; `None` if they ask for plaintext.
+    pub fn new(settings: &ClientTls, credential: Option<&Credential>) -> Option<Self> {
+        let named = match settings {
+            ClientTls::Disable => return None,
+            ClientTls::Files { credential_name, .. } => credential_name.clone(),
+            ClientTls::IstioMutual { .. } => None,
+        };
+        let credential = named.map(|name| Named { name, credential: credential.cloned() });
+        Some(Self { settings: settings.clone(), credential, compiled: Mutex::default() })
     }
 
     /// The name that is sent and, where the settings name nobody else, verified. `fallback` is the name the client uses.
@@ -136,18 +146,17 @@ impl ClientContext {
                 let builder = verified(expected, &[&version::TLS13])?;
                 (builder.with_client_cert_resolver(identity.certificate.clone()), inside.istio_alpn())
             }
-            ClientTls::Files { credential_name: Some(name), .. } => return Err(TlsError::Credential(name.clone())),
-            ClientTls::Files { sans, ca_certificates, client_certificate, insecure_skip_verify, .. } => {
+            ClientTls::Files { sans, ca_certificates, client_certificate, mutual, insecure_skip_verify, .. } => {
                 let expected = match insecure_skip_verify {
                     true => ExpectedServer::anybody(),
                     false => {
-                        let roots = files::roots(host, ca_certificates.as_deref())?;
+                        let roots = self.roots(host, ca_certificates.as_deref())?;
                         ExpectedServer::new(roots, any_of(sans, ServerNames::ServerName))
                     }
                 };
                 let builder = verified(expected, &[&version::TLS13, &version::TLS12])?;
-                let config = match client_certificate {
-                    Some(named) => builder.with_client_cert_resolver(files::client_certificate(host, named)?),
+                let config = match self.own(host, *mutual, client_certificate.as_ref())? {
+                    Some(own) => builder.with_client_cert_resolver(own),
                     None => builder.with_no_client_auth(),
                 };
                 (config, inside.plain_alpn())
@@ -156,6 +165,28 @@ impl ClientContext {
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.resumption = Resumption::disabled();
         Ok(config)
+    }
+}
+
+impl ClientContext {
+    fn roots(&self, host: &dyn Host, file: Option<&str>) -> Result<Arc<RootCertStore>, TlsError> {
+        match self.credential.as_ref().map(Named::roots).transpose()?.flatten() {
+            Some(roots) => Ok(roots),
+            None => files::roots(host, file),
+        }
+    }
+
+    fn own(
+        &self,
+        host: &dyn Host,
+        mutual: bool,
+        named: Option<&CertificateFiles>,
+    ) -> Result<Option<Arc<SingleCertAndKey>>, TlsError> {
+        match (&self.credential, named) {
+            (Some(credential), _) if mutual => credential.own().map(Some),
+            (None, Some(named)) => files::client_certificate(host, named).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 

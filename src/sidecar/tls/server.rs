@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use rustls::{ServerConfig, server::NoServerSessionStorage};
+use rustls::{ServerConfig, server::NoServerSessionStorage, sign::SingleCertAndKey};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_rustls::{StartHandshake, server::TlsStream};
 
-use super::{Identity, TlsError, provider, verify::MeshClients};
+use super::{Identity, TlsError, provider, verify::VerifiedClients};
 use crate::sidecar::{sniff::Hello, stream::Prefixed};
 
 /// How long a handshake may take, as Envoy's `transport_socket_connect_timeout` in Istio.
@@ -37,10 +37,21 @@ impl ServerTls {
     /// # Errors
     /// If the identity's roots cannot verify anybody.
     pub fn new(identity: &Identity, trust_domains: &[String]) -> Result<Self, TlsError> {
-        let mut config = ServerConfig::builder_with_provider(provider().clone())
-            .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(Arc::new(MeshClients::new(identity.roots.clone(), trust_domains)?))
-            .with_cert_resolver(identity.certificate.clone());
+        let clients = VerifiedClients::of_mesh(identity.roots.clone(), trust_domains)?;
+        Self::showing(identity.certificate.clone(), Some(clients))
+    }
+
+    /// Prepares to serve as whoever `own` is; clients are asked for a certificate only if there is somebody to verify it.
+    ///
+    /// # Errors
+    /// If the provider of cryptography has no protocol version to offer.
+    pub fn showing(own: Arc<SingleCertAndKey>, clients: Option<VerifiedClients>) -> Result<Self, TlsError> {
+        let builder = ServerConfig::builder_with_provider(provider().clone()).with_safe_default_protocol_versions()?;
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::new(clients)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(own);
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         let answering = |protocol: &[u8]| {

@@ -29,7 +29,7 @@ pub enum WrongPeer {
         /// Ours.
         trusted: Vec<String>,
     },
-    /// The server is not who it should be.
+    /// The other side is not who it should be.
     #[error("{} is none of the expected {}", who(.presented), .expected.join(", "))]
     NotExpected {
         /// The names in its certificate.
@@ -59,34 +59,85 @@ fn unknown_issuer(error: Error) -> Error {
     }
 }
 
-/// Lets in clients whose chain ends at a root of the mesh and whose identity is of a trusted domain.
-pub struct MeshClients {
+/// Lets in clients whose chain ends at one of the roots, and who have a name that is let in.
+pub struct VerifiedClients {
     chain: Arc<dyn ClientCertVerifier>,
-    trust_domains: Vec<String>,
+    names: ClientNames,
 }
 
-impl MeshClients {
+/// Which names a client's certificate must have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientNames {
+    /// Any name.
+    Any,
+    /// One of these, exactly.
+    OneOf(Vec<String>),
+    /// A SPIFFE ID of one of these trust domains.
+    TrustDomains(Vec<String>),
+}
+
+impl VerifiedClients {
+    /// Clients of the mesh.
+    ///
     /// # Errors
     /// If there are no roots.
-    pub fn new(roots: Arc<RootCertStore>, trust_domains: &[String]) -> Result<Self, TlsError> {
+    pub fn of_mesh(roots: Arc<RootCertStore>, trust_domains: &[String]) -> Result<Self, TlsError> {
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider().clone());
         // Workloads have one certificate: naming the roots would only make the handshake longer.
-        Ok(Self { chain: builder.clear_root_hint_subjects().build()?, trust_domains: trust_domains.to_vec() })
+        let chain = builder.clear_root_hint_subjects().build()?;
+        Ok(Self { chain, names: ClientNames::TrustDomains(trust_domains.to_vec()) })
     }
 
-    fn trusts(&self, uri: &str) -> bool {
-        let rest = uri.strip_prefix("spiffe://").unwrap_or_default();
-        self.trust_domains.iter().any(|domain| rest.strip_prefix(domain.as_str()).is_some_and(|id| id.starts_with('/')))
+    /// Clients from elsewhere; with `optional` they may have no certificate at all.
+    ///
+    /// # Errors
+    /// If there are no roots.
+    pub fn of_roots(roots: Arc<RootCertStore>, optional: bool, names: ClientNames) -> Result<Self, TlsError> {
+        let builder = WebPkiClientVerifier::builder_with_provider(roots, provider().clone());
+        let builder = if optional { builder.allow_unauthenticated() } else { builder };
+        Ok(Self { chain: builder.build()?, names })
+    }
+
+    fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), WrongPeer> {
+        match &self.names {
+            ClientNames::Any => Ok(()),
+            ClientNames::OneOf(expected) => one_of(certificate, expected),
+            ClientNames::TrustDomains(trusted) => {
+                let presented = Peer::new(certificate).uris;
+                match presented.iter().any(|uri| is_of(trusted, uri)) {
+                    true => Ok(()),
+                    false => Err(WrongPeer::ForeignTrustDomain { presented, trusted: trusted.clone() }),
+                }
+            }
+        }
     }
 }
 
-impl fmt::Debug for MeshClients {
+fn is_of(trust_domains: &[String], uri: &str) -> bool {
+    let rest = uri.strip_prefix("spiffe://").unwrap_or_default();
+    trust_domains.iter().any(|domain| rest.strip_prefix(domain.as_str()).is_some_and(|id| id.starts_with('/')))
+}
+
+fn one_of(certificate: &CertificateDer<'_>, expected: &[String]) -> Result<(), WrongPeer> {
+    let peer = Peer::new(certificate);
+    let presented: Vec<String> = peer.uris.into_iter().chain(peer.dns).collect();
+    match presented.iter().any(|name| expected.contains(name)) {
+        true => Ok(()),
+        false => Err(WrongPeer::NotExpected { presented, expected: expected.to_vec() }),
+    }
+}
+
+impl fmt::Debug for VerifiedClients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MeshClients").field("trust_domains", &self.trust_domains).finish_non_exhaustive()
+        f.debug_struct("VerifiedClients").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
-impl ClientCertVerifier for MeshClients {
+impl ClientCertVerifier for VerifiedClients {
+    fn client_auth_mandatory(&self) -> bool {
+        self.chain.client_auth_mandatory()
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.chain.root_hint_subjects()
     }
@@ -98,11 +149,8 @@ impl ClientCertVerifier for MeshClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.chain.verify_client_cert(certificate, intermediates, now).map_err(unknown_issuer)?;
-        let presented = Peer::new(certificate).uris;
-        if presented.iter().any(|uri| self.trusts(uri)) {
-            return Ok(verified);
-        }
-        Err(WrongPeer::ForeignTrustDomain { presented, trusted: self.trust_domains.clone() }.into_error())
+        self.check(certificate).map_err(WrongPeer::into_error)?;
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -176,13 +224,7 @@ impl ServerCertVerifier for ExpectedServer {
         match &self.names {
             ServerNames::Any => {}
             ServerNames::ServerName => verify_server_name(&parsed, server_name)?,
-            ServerNames::OneOf(expected) => {
-                let peer = Peer::new(certificate);
-                let presented: Vec<String> = peer.uris.into_iter().chain(peer.dns).collect();
-                if !presented.iter().any(|name| expected.contains(name)) {
-                    return Err(WrongPeer::NotExpected { presented, expected: expected.clone() }.into_error());
-                }
-            }
+            ServerNames::OneOf(expected) => one_of(certificate, expected).map_err(WrongPeer::into_error)?,
         }
         Ok(ServerCertVerified::assertion())
     }
