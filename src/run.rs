@@ -65,15 +65,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
         Err(walked) => (walked, Vec::new(), false),
         Ok((connection, cluster, mesh)) => {
             mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
-            let context = Context {
-                lab,
-                cluster,
-                events: events.clone(),
-                mesh,
-                deadline: options.deadline,
-                authority: OnceCell::new(),
-                target: options.target.clone(),
-            };
+            let context = Context::new(lab, cluster, mesh, options, events.clone());
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
                 biased;

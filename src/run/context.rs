@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::OnceCell;
 
 use super::{
+    Options,
     event::{Event, Events},
     mesh::{Chosen, Distribution},
 };
@@ -31,6 +32,14 @@ pub struct Context<'a> {
     pub authority: OnceCell<CertificateAuthority>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
+}
+
+impl<'a> Context<'a> {
+    /// A lab that has not begun.
+    pub fn new(lab: &'a Lab, cluster: Cluster, mesh: Chosen, options: &Options, events: Events) -> Self {
+        let (target, deadline) = (options.target.clone(), options.deadline);
+        Self { lab, cluster, events, mesh, deadline, authority: OnceCell::new(), target }
+    }
 }
 
 impl Context<'_> {

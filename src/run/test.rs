@@ -114,12 +114,13 @@ pub async fn test(lab: &Lab, options: &Options, mutate: bool, events: Events, in
     };
     let id = RunId::random();
     events.emit(Event::Started(LabInfo::new(lab, id.to_string(), &options.target)));
-    let reached = reach(options, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
+    let needs = lab.metadata.mesh;
+    let reached =
+        reach(options, needs, |client| Cluster::new(client, id).of_lab(&lab.metadata.name), &events, interrupt);
     match reached.await {
         Err(walked) => proof.problem = walked.problem,
         Ok((connection, cluster, mesh)) => {
-            let (target, deadline) = (options.target.clone(), options.deadline);
-            let context = Context { lab, cluster, events: events.clone(), mesh, deadline, target };
+            let context = Context::new(lab, cluster, mesh, options, events.clone());
             let walked = tokio::select! {
                 walked = walk(&context, mutate, &mut proof.steps) => walked,
                 () = interrupt.stop.cancelled() => Ok(()),
