@@ -5,6 +5,7 @@ mod completion;
 mod down;
 mod error;
 mod explain;
+mod graph;
 mod image;
 mod interrupt;
 mod kubernetes;
@@ -57,6 +58,9 @@ enum Command {
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Draw who calls whom in a running mesh, how often, and what is locked
+    #[command(after_help = graph::EXAMPLES)]
+    Graph(graph::GraphArgs),
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
@@ -94,6 +98,7 @@ impl Command {
             Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Graph(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),

@@ -17,6 +17,8 @@ pub mod resource;
 pub mod result;
 pub mod scene;
 pub mod shows;
+pub mod tap;
 pub mod verdict;
+pub mod wire;
 pub mod witness;
 pub mod xfcc;

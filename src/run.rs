@@ -16,7 +16,7 @@ pub mod test;
 
 use std::time::Duration;
 
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{

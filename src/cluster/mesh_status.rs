@@ -5,14 +5,19 @@
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::{Api, api::ListParams, core::ResourceExt};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::{
+    Api,
+    api::ListParams,
+    core::{DynamicObject, ResourceExt},
+};
 use serde::Deserialize;
 
 use super::{
     Cluster, ClusterError, Patience, pods,
     wait::{Progress, State, named, until},
 };
+use crate::mesh::snapshot::credential_secrets;
 
 /// Where the control plane lives.
 pub const ROOT_NAMESPACE: &str = "istio-system";
@@ -53,7 +58,13 @@ struct Resource {
     uid: Option<String>,
     #[serde(default)]
     generation: Option<i64>,
+    /// In place of the generation, for kinds without one.
+    #[serde(default)]
+    version: Option<String>,
 }
+
+/// The kind of what holds gateways' certificates.
+const SECRET: &str = "Secret";
 
 impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,16 +124,46 @@ impl Cluster {
             };
             let listed = kind.everywhere(self.client()).list(&ListParams::default()).await;
             let listed = listed.map_err(ClusterError::request(format!("list {kind_name}")))?;
+            let credentials = self.live_credentials(&listed.items).await?;
             let resource = |metadata: kube::core::ObjectMeta| Resource {
                 kind: kind_name.to_owned(),
                 namespace: metadata.namespace,
                 name: metadata.name.unwrap_or_default(),
                 uid: metadata.uid,
                 generation: metadata.generation,
+                version: None,
             };
-            Ok(listed.items.into_iter().map(|item| resource(item.metadata)).collect())
+            Ok(listed.items.into_iter().map(|item| resource(item.metadata)).chain(credentials).collect())
         });
         Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+    }
+
+    /// The Secrets that Gateways name, as far as they are there, and we may see them.
+    async fn live_credentials(&self, gateways: &[DynamicObject]) -> Result<Vec<Resource>, ClusterError> {
+        let servers = gateways.iter().filter_map(|gateway| gateway.data.pointer("/spec/servers")?.as_array()).flatten();
+        let named = servers.filter_map(|server| server.pointer("/tls/credentialName")?.as_str());
+        let names: BTreeSet<String> = named.flat_map(credential_secrets).collect();
+        let secrets: Api<Secret> = Api::namespaced(self.client(), ROOT_NAMESPACE);
+        let mut live = Vec::new();
+        for name in names {
+            let metadata = match secrets.get_metadata_opt(&name).await {
+                Ok(found) => found.map(|found| found.metadata),
+                Err(kube::Error::Api(status)) if status.code == 403 => continue,
+                Err(error) => {
+                    let doing = format!("read Secret {ROOT_NAMESPACE}/{name}");
+                    return Err(ClusterError::request(doing)(error));
+                }
+            };
+            live.extend(metadata.map(|metadata| Resource {
+                kind: SECRET.to_owned(),
+                namespace: metadata.namespace,
+                name,
+                uid: metadata.uid,
+                generation: Some(0),
+                version: metadata.resource_version,
+            }));
+        }
+        Ok(live)
     }
 
     async fn live_proxies(&self, namespaces: &BTreeSet<String>) -> Result<BTreeSet<(String, String)>, ClusterError> {
@@ -165,7 +206,9 @@ fn read(map: Option<&ConfigMap>) -> Result<MeshStatus, String> {
 /// The resources that differ from those that have reached every proxy.
 fn under_way(status: &MeshStatus, live: &BTreeSet<Resource>) -> Vec<String> {
     let missing = live.difference(&status.resources).map(|it| format!("{it} is under way"));
-    missing.chain(status.resources.difference(live).map(|it| format!("{it} is still in effect somewhere"))).collect()
+    // A Secret that we may not see, or that nobody names any more, is nothing to wait for.
+    let stale = status.resources.difference(live).filter(|it| it.kind != SECRET);
+    missing.chain(stale.map(|it| format!("{it} is still in effect somewhere"))).collect()
 }
 
 #[cfg(test)]

@@ -114,9 +114,8 @@ impl Registry {
                 self.snapshot.services.extend(service::service_entry(object, source.as_ref())?);
             }
             (_, "Secret") if api_version == "v1" => {
-                let Some(found) = secret::secret(object) else { return Ok(Added::Ignored) };
                 let key = (namespace(object).to_owned(), name(object)?.to_owned());
-                self.snapshot.credentials.insert(key, found);
+                self.snapshot.credentials.insert(key, secret::secret(object));
             }
             (_, "Pod") => self.pods.extend(workload::pod(object, source)?),
             (World::Offline, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job") => {

@@ -38,11 +38,11 @@ pub struct Snapshot {
     pub policies: Vec<Resource<Policy>>,
     /// What servers accept, in the old API, everywhere.
     pub mesh_policies: Vec<Resource<MeshPolicy>>,
-    /// Certificates in Secrets, by the namespace and name of these.
+    /// Secrets, as far as they hold certificates, by namespace and name.
     pub credentials: BTreeMap<(String, String), Secret>,
 }
 
-/// A Secret that holds a certificate, a key or roots.
+/// A Secret, as far as it holds a certificate, a key or roots.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Secret {
     /// What it holds.
@@ -300,6 +300,12 @@ impl Service {
     }
 }
 
+/// The names of the Secrets in which a credential may be: its own, and one for its roots alone.
+pub fn credential_secrets(name: &str) -> [String; 2] {
+    let name = name.strip_prefix("kubernetes://").unwrap_or(name);
+    [name.to_owned(), format!("{name}-cacert")]
+}
+
 /// Whether all of `wanted` are among `labels`, compared with case.
 pub fn contains(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -325,6 +331,19 @@ impl Snapshot {
             Kind::Policy => without(&mut self.policies, named),
             Kind::VirtualService => without(&mut self.virtual_services, named),
         }
+    }
+
+    /// The Secrets of a namespace that Gateways name, as far as they are there.
+    pub fn named_credentials<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a str, &'a Secret)> {
+        let servers = self.gateways.iter().flat_map(|resource| &resource.spec.servers);
+        let named = servers.filter_map(|server| server.tls.as_ref()?.credential_name.as_deref());
+        let mut names: Vec<String> = named.flat_map(credential_secrets).collect();
+        names.sort();
+        names.dedup();
+        names.into_iter().filter_map(move |name| {
+            let ((_, name), found) = self.credentials.get_key_value(&(namespace.to_owned(), name))?;
+            Some((name.as_str(), found))
+        })
     }
 
     /// The metadata of all mesh resources, kind by kind.

@@ -53,8 +53,8 @@ impl Terminal {
                     self.print(&format!("{}\n", text::step(step + 1, self.steps, result, detail, self.style)));
                 }
             }
-            Event::Kept { kubeconfig, namespaces } => {
-                self.progress.around(|| stream::words(&kept(kubeconfig, namespaces, self.style)));
+            Event::Kept { kubeconfig, namespaces, addresses } => {
+                self.progress.around(|| stream::words(&kept(kubeconfig, namespaces, addresses, self.style)));
             }
             _ => (),
         }
@@ -121,12 +121,13 @@ impl Terminal {
 }
 
 /// How to reach a lab that stays up.
-fn kept(kubeconfig: &Path, namespaces: &[String], style: Style) -> String {
+fn kept(kubeconfig: &Path, namespaces: &[String], addresses: &[(String, String)], style: Style) -> String {
     let namespace = namespaces.first().map_or("default", String::as_str);
     let command = |text: String| format!("  {}\n", style.paint(Paint::Bold, &text));
     [
         "The lab stays up until you press Ctrl-C. From another terminal:\n".to_owned(),
         command(format!("export KUBECONFIG={}", kubeconfig.display())),
+        addresses.iter().map(|(name, address)| command(format!("export {name}={address}"))).collect(),
         command(format!("kubectl get pods -n {namespace}")),
         command("kubectl get peerauthentication -A".to_owned()),
     ]

@@ -4,11 +4,16 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::PathBuf,
+    sync::Arc,
 };
 
 use kube::config::Kubeconfig;
 
 use super::{Interrupt, context::Context, event::Event};
+use crate::{
+    cluster::{ClusterError, gateway::Edge},
+    mesh::install::{INGRESS_GATEWAY, ROOT_NAMESPACE},
+};
 
 /// Says how to reach the cluster and waits until somebody interrupts.
 ///
@@ -17,9 +22,27 @@ use super::{Interrupt, context::Context, event::Event};
 pub async fn keep(context: &Context<'_>, kubeconfig: &Kubeconfig, interrupt: &Interrupt) -> io::Result<()> {
     let file = KubeconfigFile::write(kubeconfig)?;
     let namespaces = context.namespaces().into_iter().collect();
-    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces });
+    let gateway = gateway(context).await.map_err(|error| io::Error::other(error.to_string()))?;
+    let addresses =
+        gateway.iter().flat_map(|edge| GATEWAY.iter().filter_map(|&(name, port)| address(edge, name, port)));
+    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces, addresses: addresses.collect() });
     interrupt.stop.cancelled().await;
     Ok(())
+}
+
+/// What the gateway's address is exported as: that of HTTP, and that of HTTPS.
+const GATEWAY: [(&str, u16); 2] = [("GATEWAY_URL", 80), ("SECURE_GATEWAY_URL", 443)];
+
+/// How the gateway is reached, if the lab has asked for one.
+async fn gateway(context: &Context<'_>) -> Result<Option<Arc<Edge>>, ClusterError> {
+    if !context.lab.metadata.mesh.gateway {
+        return Ok(None);
+    }
+    context.cluster.edge(ROOT_NAMESPACE, INGRESS_GATEWAY, &context.patience()).await.map(Some)
+}
+
+fn address(edge: &Edge, name: &str, port: u16) -> Option<(String, String)> {
+    Some((name.to_owned(), edge.address(port)?.to_string()))
 }
 
 /// A kubeconfig in a folder of its own, both for their owner's eyes only; dropping it removes them.

@@ -127,6 +127,10 @@ impl Needs<'_> {
                 let namespace = resource.namespace.as_deref();
                 self.kind(&resource.api_version, &resource.kind, namespace, &[verb]).await?;
             }
+            Check::Wire(wire) => {
+                self.exec(&wire.request.from);
+                wire.request.to.iter().for_each(|server| self.serve(server));
+            }
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ impl Context<'_> {
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,
             Check::Matrix(matrix) => probe::matrix::check(&prober, scene, matrix, earlier).await,
             Check::Resource(resource) => probe::resource::check(&self.cluster, resource).await,
+            Check::Wire(wire) => probe::wire::check(&prober, scene, wire).await,
         }
     }
 }

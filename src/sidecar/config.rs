@@ -28,7 +28,7 @@ pub struct ProxyConfig {
     /// Every Service port this workload can call, and those subsets that its routes lead to.
     pub outbound: Vec<OutboundPort>,
     /// Where requests go that do not simply go to the Service they name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Routing::is_empty")]
     pub routing: Routing,
 }
 

@@ -6,6 +6,7 @@ mod http;
 mod mesh;
 mod outside;
 mod shop;
+mod tls;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    mesh::{policy::Index, snapshot::Workload},
+    mesh::{
+        policy::Index,
+        snapshot::{Workload, credential_secrets},
+    },
     sidecar::config::{
         ClientTls, OutboundPort,
         routing::{Credential, Listener, ServerCertificate, TlsAction},
     },
 };
-
-/// What a name may begin with, and means nothing more.
-const KUBERNETES: &str = "kubernetes://";
-/// What the name of a Secret ends with that holds only the roots.
-const ROOTS: &str = "-cacert";
 
 /// The credentials that are there of those that listeners and Service ports name.
 pub(super) fn of<'a>(
@@ -39,14 +37,12 @@ pub(super) fn of<'a>(
 
 /// The credential of this name; its roots may be in a Secret of their own.
 fn find(index: &Index, namespace: &str, name: &str) -> Option<Credential> {
-    let name = name.strip_prefix(KUBERNETES).unwrap_or(name);
-    let secret = |name: &str| index.snapshot().credentials.get(&(namespace.to_owned(), name.to_owned()));
-    let own = secret(name).map(|found| &found.credential);
-    let roots = secret(&format!("{name}{ROOTS}")).and_then(|found| found.credential.roots.clone());
-    let mut credential = match (own, &roots) {
-        (None, None) => return None,
-        (own, _) => own.cloned().unwrap_or_default(),
-    };
-    credential.roots = roots.or(credential.roots);
+    let [own, roots] = credential_secrets(name)
+        .map(|name| index.snapshot().credentials.get(&(namespace.to_owned(), name)).map(|found| &found.credential));
+    if own.or(roots).is_none() {
+        return None;
+    }
+    let mut credential = own.cloned().unwrap_or_default();
+    credential.roots = roots.and_then(|found| found.roots.clone()).or(credential.roots);
     Some(credential)
 }

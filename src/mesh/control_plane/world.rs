@@ -29,8 +29,9 @@ use crate::{
 };
 
 /// Group, version, kind and plural of what is watched.
-const KINDS: [(&str, &str, &str, &str); 8] = [
+const KINDS: [(&str, &str, &str, &str); 9] = [
     ("", "v1", "Pod", "pods"),
+    ("", "v1", "Secret", "secrets"),
     ("", "v1", "Service", "services"),
     ("authentication.istio.io", "v1alpha1", "MeshPolicy", "meshpolicies"),
     ("authentication.istio.io", "v1alpha1", "Policy", "policies"),
@@ -56,7 +57,7 @@ pub async fn follow(
     newest: watch::Sender<Arc<Index>>,
     synced: impl FnOnce(),
 ) {
-    let mut events = events(&client);
+    let mut events = events(&client, &settings.root_namespace);
     let mut objects = Objects::new(KINDS.len());
     let mut synced = Some(synced);
     let mut complaints = BTreeSet::new();
@@ -71,7 +72,7 @@ pub async fn follow(
         if changed && objects.are_complete() {
             let index = Arc::new(read(&*host, &objects, &settings, &mut complaints));
             newest.send_replace(index.clone());
-            distributor.publish(generation(index, &objects));
+            distributor.publish(generation(index, &objects, &settings));
             if let Some(synced) = synced.take() {
                 synced();
             }
@@ -79,9 +80,13 @@ pub async fn follow(
     }
 }
 
-fn events(client: &kube::Client) -> BoxStream<'static, Event> {
+fn events(client: &kube::Client, root_namespace: &str) -> BoxStream<'static, Event> {
     let streams = KINDS.iter().enumerate().map(|(place, kind)| {
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
+        let api: Api<DynamicObject> = match place {
+            // Others' secrets are none of our business.
+            SECRET => Api::namespaced_with(client.clone(), root_namespace, &resource(kind)),
+            _ => Api::all_with(client.clone(), &resource(kind)),
+        };
         let events = watcher(api, watcher::Config::default()).backoff(Retry::default());
         events.map(move |event| (place, event)).boxed()
     });
@@ -137,9 +142,18 @@ fn read(host: &dyn Host, objects: &Objects, settings: &Settings, complaints: &mu
     Index::new(registry.finish())
 }
 
-fn generation(index: Arc<Index>, objects: &Objects) -> Generation {
+fn generation(index: Arc<Index>, objects: &Objects, settings: &Settings) -> Generation {
+    let root_namespace = &settings.root_namespace;
+    let credentials = index.snapshot().named_credentials(root_namespace).map(|(name, found)| ResourceRef {
+        kind: "Secret".to_owned(),
+        namespace: Some(root_namespace.clone()),
+        name: name.to_owned(),
+        uid: found.uid.clone(),
+        generation: 0,
+        version: Some(found.version.clone()),
+    });
     Generation {
-        resources: index.snapshot().resources().map(reference).collect(),
+        resources: index.snapshot().resources().map(reference).chain(credentials).collect(),
         pods: pods(&index, objects),
         configure: Arc::new(Mesh(index)),
     }
@@ -151,13 +165,14 @@ fn pods(index: &Index, objects: &Objects) -> std::collections::BTreeMap<PodName,
         let name = PodName { namespace: workload.namespace.clone(), name: workload.name.clone() };
         let id = index.settings().identity(&workload.namespace, &workload.service_account);
         let live = !objects.is_going_away(POD, &workload.namespace, &workload.name);
-        (name, Pod { id, live })
+        (name, Pod { id, live, workload: workload.controller.clone() })
     });
     known.collect()
 }
 
-/// The place of pods among the [`KINDS`].
+/// The places of pods and secrets among the [`KINDS`].
 const POD: usize = 0;
+const SECRET: usize = 1;
 
 fn reference(metadata: &Metadata) -> ResourceRef {
     ResourceRef {
@@ -166,6 +181,7 @@ fn reference(metadata: &Metadata) -> ResourceRef {
         name: metadata.name.clone(),
         uid: metadata.uid.clone(),
         generation: metadata.generation,
+        version: None,
     }
 }
 

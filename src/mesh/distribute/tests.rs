@@ -38,11 +38,12 @@ fn generation(mode: Mode, resources: &[&str], pods: &[&str]) -> Generation {
         name: (*name).to_owned(),
         uid: format!("uid of {name}"),
         generation: 1,
+        version: None,
     };
     let pods = pods.iter().map(|name| pod(name));
     Generation {
         resources: resources.iter().map(resource).collect(),
-        pods: pods.map(|name| (name.clone(), Pod { id: id(&name), live: true })).collect(),
+        pods: pods.map(|name| (name.clone(), Pod { id: id(&name), live: true, workload: name.name })).collect(),
         configure: Arc::new(Uniform(mode)),
     }
 }

@@ -107,7 +107,7 @@ const SERVER_TLS: Shape = Shape::Object(&[
 ]);
 
 const VIRTUAL_SERVICE: &[Field] = &[
-    known("exportTo"),
+    used("exportTo", TEXTS),
     used("gateways", TEXTS),
     used("hosts", TEXTS),
     used("http", Shape::List(&Shape::Object(HTTP_ROUTE))),
@@ -120,19 +120,54 @@ const HTTP_ROUTE: &[Field] = &[
     known("directResponse"),
     known("fault"),
     known("headers"),
-    known("match"),
+    used("match", Shape::List(&Shape::Object(HTTP_MATCH))),
     known("mirror"),
     known("mirrorPercent"),
     known("mirrorPercentage"),
     known("mirror_percent"),
     known("mirrors"),
     known("name"),
-    known("redirect"),
-    known("retries"),
-    known("rewrite"),
+    used("redirect", Shape::Object(REDIRECT)),
+    used("retries", Shape::Object(RETRIES)),
+    used("rewrite", Shape::Object(REWRITE)),
     used("route", Shape::List(&Shape::Object(ROUTE_DESTINATION))),
-    known("timeout"),
+    used("timeout", Shape::Text),
 ];
+const HTTP_MATCH: &[Field] = &[
+    used("authority", STRING_MATCH),
+    used("gateways", TEXTS),
+    used("headers", Shape::Map(&STRING_MATCH)),
+    used("ignoreUriCase", Shape::Bool),
+    used("method", STRING_MATCH),
+    known("name"),
+    used("port", Shape::Integer),
+    used("queryParams", Shape::Map(&STRING_MATCH)),
+    used("scheme", STRING_MATCH),
+    used("sourceLabels", Shape::Labels),
+    used("sourceNamespace", Shape::Text),
+    known("statPrefix"),
+    used("uri", STRING_MATCH),
+    used("withoutHeaders", Shape::Map(&STRING_MATCH)),
+];
+const STRING_MATCH: Shape =
+    Shape::Object(&[used("exact", Shape::Text), used("prefix", Shape::Text), used("regex", Shape::Text)]);
+const REDIRECT: &[Field] = &[
+    used("authority", Shape::Text),
+    known("derivePort"),
+    used("port", Shape::Integer),
+    used("redirectCode", Shape::Integer),
+    used("scheme", Shape::Text),
+    used("uri", Shape::Text),
+];
+const RETRIES: &[Field] = &[
+    used("attempts", Shape::Any),
+    known("backoff"),
+    used("perTryTimeout", Shape::Text),
+    known("retryIgnorePreviousHosts"),
+    used("retryOn", Shape::Text),
+    known("retryRemoteLocalities"),
+];
+const REWRITE: &[Field] = &[used("authority", Shape::Text), used("uri", Shape::Text), known("uriRegexRewrite")];
 const TLS_ROUTE: &[Field] = &[
     used("match", Shape::List(&Shape::Object(TLS_MATCH))),
     used("route", Shape::List(&Shape::Object(ROUTE_DESTINATION))),
@@ -146,7 +181,7 @@ const TLS_MATCH: &[Field] = &[
     known("sourceNamespace"),
 ];
 const ROUTE_DESTINATION: &[Field] =
-    &[used("destination", Shape::Object(DESTINATION)), known("headers"), known("weight")];
+    &[used("destination", Shape::Object(DESTINATION)), known("headers"), used("weight", Shape::Any)];
 const DESTINATION: &[Field] = &[
     used("host", Shape::Text),
     used("port", Shape::Object(&[used("number", Shape::Integer)])),

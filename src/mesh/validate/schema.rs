@@ -19,6 +19,8 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// A map of texts.
     Labels,
+    /// A map from names to things of one shape.
+    Map(&'static Shape),
     /// A map from ports to things of one shape.
     Ports(&'static Shape),
     /// An object with these fields.
@@ -66,9 +68,9 @@ pub(super) fn check(shape: Shape, value: &Value, path: &Path, stages: Stages, re
             }
         }
         (Shape::Object(fields), Value::Object(entries)) => object(fields, entries, path, stages, report),
-        (Shape::Ports(shape), Value::Object(entries)) => {
-            for (port, value) in entries {
-                check(*shape, value, &path.key(port), stages, report);
+        (Shape::Map(shape) | Shape::Ports(shape), Value::Object(entries)) => {
+            for (key, value) in entries {
+                check(*shape, value, &path.key(key), stages, report);
             }
         }
         (shape, value) => {
@@ -127,7 +129,7 @@ fn describe(shape: Shape) -> &'static str {
         Shape::Integer => "a whole number",
         Shape::Labels => "a map of texts",
         Shape::List(_) => "a list",
-        Shape::Object(_) => "an object",
+        Shape::Map(_) | Shape::Object(_) => "an object",
         Shape::Ports(_) => "a map with ports as keys",
     }
 }

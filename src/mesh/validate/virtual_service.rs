@@ -24,7 +24,13 @@ pub(super) fn check(spec: &Value, report: &mut Report) {
             let path = path.key(protocol).index(position);
             destinations(route, &path.key("route"), report);
             match protocol {
-                "http" if !delegate => answer(route, &path, report),
+                "http" => {
+                    if !delegate {
+                        answer(route, &path, report);
+                    }
+                    durations(route, &path, report);
+                    expressions(route, &path.key("match"), report);
+                }
                 "tls" => server_names(route, &path.key("match"), report),
                 _ => {}
             }
@@ -59,6 +65,45 @@ fn answer(route: &Value, path: &Path, report: &mut Report) {
     if !["delegate", "directResponse", "redirect", "route"].iter().any(does) {
         let message = "an http route must have route, redirect, directResponse or delegate";
         report.refuse(Mistake::Required, Stages::Webhook, path, message);
+    }
+}
+
+/// Durations are written as `5s` or `300ms`.
+fn durations(route: &Value, path: &Path, report: &mut Report) {
+    let retries = route.get("retries").unwrap_or(&Value::Null);
+    let given = [
+        (text(route, "timeout"), path.key("timeout")),
+        (text(retries, "perTryTimeout"), path.key("retries").key("perTryTimeout")),
+    ];
+    for (written, path) in given {
+        let Some(written) = written else { continue };
+        if written.parse::<jiff::SignedDuration>().is_err() {
+            let message = format!("`{written}` is not a duration: write it as `5s` or `300ms`");
+            report.refuse(Mistake::BadType, Stages::Webhook, &path, message);
+        }
+    }
+}
+
+/// Regular expressions must be some.
+fn expressions(route: &Value, path: &Path, report: &mut Report) {
+    for (position, wanted) in items(route.get("match")) {
+        let path = path.index(position);
+        for field in ["uri", "scheme", "method", "authority"] {
+            expression(wanted.get(field), &path.key(field), report);
+        }
+        for field in ["headers", "withoutHeaders", "queryParams"] {
+            for (name, value) in wanted.get(field).and_then(Value::as_object).into_iter().flatten() {
+                expression(Some(value), &path.key(field).key(name), report);
+            }
+        }
+    }
+}
+
+fn expression(wanted: Option<&Value>, path: &Path, report: &mut Report) {
+    let Some(written) = wanted.and_then(|wanted| text(wanted, "regex")) else { return };
+    if regex::Regex::new(written).is_err() {
+        let message = format!("`{written}` is not a regular expression");
+        report.refuse(Mistake::BadType, Stages::Webhook, &path.key("regex"), message);
     }
 }
 

@@ -23,6 +23,11 @@ pub struct Routing {
 }
 
 impl Routing {
+    /// Whether nobody says anything.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// All places that anything is sent to.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         let plain = self.listeners.iter().flat_map(|listener| listener.http.iter().flatten());

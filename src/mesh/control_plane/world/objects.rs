@@ -78,7 +78,10 @@ impl Objects {
 fn essence(mut object: DynamicObject, resource: &ApiResource) -> (Key, Value) {
     let metadata = &mut object.metadata;
     metadata.managed_fields = None;
-    metadata.resource_version = None;
+    // Secrets have no other number that tells one state from another.
+    if resource.kind != "Secret" {
+        metadata.resource_version = None;
+    }
     let key = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
     let mut value = serde_json::to_value(object).expect("it was read from JSON");
     value["apiVersion"] = resource.api_version.clone().into();
