@@ -1,5 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
+mod auth;
+mod completion;
 mod down;
 mod error;
 mod explain;
@@ -8,7 +10,9 @@ mod interrupt;
 mod kubernetes;
 pub mod labs;
 mod list;
+mod man;
 mod mesh;
+mod migrate;
 pub mod output;
 mod question;
 mod run;
@@ -40,6 +44,12 @@ struct Cli {
 /// One subcommand, one file, one `execute(self) -> Result<u8, CliError>`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what a proxy does about authentication
+    #[command(after_help = auth::EXAMPLES)]
+    Auth(auth::AuthArgs),
+    /// Print what a shell needs to complete labctl's arguments
+    #[command(after_help = completion::EXAMPLES)]
+    Completion(completion::CompletionArgs),
     /// Show what runs left on a Kubernetes, and remove it
     #[command(after_help = down::EXAMPLES)]
     Down(down::DownArgs),
@@ -51,9 +61,15 @@ enum Command {
     Image(image::ImageArgs),
     /// List the bundled labs
     List(list::ListArgs),
+    /// Print the manual page, or write one for each subcommand
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
     /// Install, look at or remove the mesh of a Kubernetes
     #[command(after_help = mesh::EXAMPLES)]
     Mesh(mesh::MeshArgs),
+    /// Say policies of the old API (authentication.istio.io) in the new one
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -70,11 +86,15 @@ enum Command {
 impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
+            Self::Auth(arguments) => arguments.execute(),
+            Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
+            Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
+            Self::Migrate(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),

@@ -6,6 +6,7 @@
 
 pub mod os;
 pub mod redirect;
+pub mod tap;
 
 use std::{
     io,

@@ -15,4 +15,5 @@ pub mod render;
 pub mod report;
 pub mod run;
 pub mod sidecar;
+pub mod wire;
 pub mod workloads;

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod init;
 pub mod inject;
 pub mod install;
+pub mod migrate;
 pub mod mode;
 pub mod policy;
 pub mod registry;

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod ask;
 pub mod assertion;
+pub mod certificate;
 pub mod control;
 pub mod curl;
 pub mod finding;

@@ -4,17 +4,39 @@ use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use crate::{
     host::{ExitStatus, Host as _, Output, Program, os::OsHost},
-    host_println, workloads,
+    host_println,
+    workloads::{self, boards, hipster},
 };
 
 /// The bundled programs, in alphabetical order.
 const PROGRAMS: &[(&str, Program)] = &[
+    ("adservice", hipster::ad::program),
+    ("app-ui", boards::app_ui::program),
+    ("boards", boards::service::program),
+    ("cartservice", hipster::cart::program),
+    ("checkoutservice", hipster::checkout::program),
+    ("context-scraper", boards::context_scraper::program),
     ("control-plane", crate::mesh::control_plane::program),
     ("curl", workloads::curl::program),
+    ("currencyservice", hipster::currency::program),
+    ("customers", workloads::customers::program),
+    ("emailservice", hipster::email::program),
+    ("frontend", hipster::frontend::program),
+    ("hello", workloads::hello::program),
     ("httpbin", workloads::httpbin::program),
     ("init", crate::mesh::init::program),
+    ("loadgenerator", hipster::load_generator::program),
+    ("mongodb", workloads::mongodb::program),
+    ("openssl", workloads::openssl::program),
+    ("paymentservice", hipster::payment::program),
+    ("productcatalogservice", hipster::product_catalog::program),
+    ("recommendationservice", hipster::recommendation::program),
+    ("redis", workloads::redis::program),
+    ("shippingservice", hipster::shipping::program),
     ("sidecar", crate::mesh::agent::program),
     ("sleep", workloads::sleep::program),
+    ("userprofile", boards::user_profile::program),
+    ("web-frontend", workloads::customers::web_frontend),
 ];
 
 /// Finds a bundled program.

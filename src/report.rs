@@ -1,5 +1,6 @@
 //! Readers of a run's events: the terminal, and documents in several formats. Knows not how events come about.
 
+pub mod columns;
 pub mod document;
 pub mod file;
 pub mod grid;

@@ -8,8 +8,12 @@ use std::{
 
 #[path = "explain/configuration.rs"]
 mod configuration;
+#[path = "explain/migrate.rs"]
+mod migrate;
 #[path = "explain/properties.rs"]
 mod properties;
+#[path = "explain/routing.rs"]
+mod routing;
 
 use labctl::mesh::explain::cases;
 use tempfile::TempDir;

@@ -4,7 +4,7 @@
 use labctl::sidecar::sniff;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let _ = sniff::offered_alpn(bytes);
+    let _ = sniff::offered(bytes);
     // More bytes never take back what fewer have decided.
     if let Some(decided) = bytes.len().checked_sub(1).and_then(|fewer| sniff::guess(&bytes[..fewer])) {
         assert_eq!(sniff::guess(bytes), Some(decided));

@@ -112,9 +112,7 @@ impl ExplainArgs {
     fn explain(self) -> Result<u8, CliError> {
         let files = manifest::read(&self.files).map_err(|error| CliError::new(2, error.to_string()))?;
         let manifests = manifest::load(&files, self.mesh.into()).map_err(|problems| refused(&problems))?;
-        for warning in &manifests.warnings {
-            words(&format!("warning: {warning}\n"));
-        }
+        warn(&manifests.warnings);
         let warned = !manifests.warnings.is_empty();
         let explanation = report::explain(&Index::new(manifests.snapshot));
         print(&match self.output {
@@ -123,6 +121,11 @@ impl ExplainArgs {
         })?;
         Ok(if warned { 3 } else { 0 })
     }
+}
+
+/// Says what is accepted but surely not meant.
+pub(super) fn warn(warnings: &[Problem]) {
+    warnings.iter().for_each(|warning| words(&format!("warning: {warning}\n")));
 }
 
 fn json(explanation: &report::Explanation) -> Result<String, CliError> {
@@ -144,7 +147,7 @@ fn run_cases(path: &Path) -> Result<u8, CliError> {
 }
 
 /// Everything that is wrong with manifests, each with an excerpt and a caret under the place.
-fn refused(problems: &[Problem]) -> CliError {
+pub(super) fn refused(problems: &[Problem]) -> CliError {
     let colour = colour(&std::io::stderr());
     let drawn: Vec<String> = problems.iter().map(|problem| Problems::from(drawable(problem)).draw(colour)).collect();
     let count = match problems.len() {

@@ -60,7 +60,7 @@ impl MeshArgs {
 }
 
 /// Reaches the cluster and does `work` on it, until it is done or somebody interrupts.
-fn on_cluster<T>(
+pub(super) fn on_cluster<T>(
     target: &Target,
     deadline: Duration,
     work: impl AsyncFnOnce(&Cluster, &Patience) -> Result<T, MeshError>,

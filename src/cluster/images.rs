@@ -6,13 +6,28 @@ use crate::{
 };
 
 /// Well-known images, and the program of ours that takes their place.
-const KNOWN: [(&str, &[&str]); 7] = [
+const KNOWN: &[(&str, &[&str])] = &[
     ("curlimages/curl", &["curl"]),
+    ("google-samples/microservices-demo/adservice", &["adservice"]),
+    ("google-samples/microservices-demo/cartservice", &["cartservice"]),
+    ("google-samples/microservices-demo/checkoutservice", &["checkoutservice"]),
+    ("google-samples/microservices-demo/currencyservice", &["currencyservice"]),
+    ("google-samples/microservices-demo/emailservice", &["emailservice"]),
+    ("google-samples/microservices-demo/frontend", &["frontend"]),
+    ("google-samples/microservices-demo/loadgenerator", &["loadgenerator"]),
+    ("google-samples/microservices-demo/paymentservice", &["paymentservice"]),
+    ("google-samples/microservices-demo/productcatalogservice", &["productcatalogservice"]),
+    ("google-samples/microservices-demo/recommendationservice", &["recommendationservice"]),
+    ("google-samples/microservices-demo/shippingservice", &["shippingservice"]),
+    ("governmentpaas/curl-ssl", &["sleep", "infinity"]),
     ("kennethreitz/httpbin", &["httpbin"]),
     ("kong/httpbin", &["httpbin"]),
     ("mccutchen/go-httpbin", &["httpbin"]),
-    ("governmentpaas/curl-ssl", &["sleep", "infinity"]),
+    ("mongo", &["mongodb"]),
     ("pstauffer/curl", &["sleep", "infinity"]),
+    ("redis", &["redis"]),
+    ("tetratelabs/customers", &["customers"]),
+    ("tetratelabs/web-frontend", &["web-frontend"]),
     ("tutum/curl", &["sleep", "infinity"]),
 ];
 

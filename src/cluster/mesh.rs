@@ -5,6 +5,7 @@ pub mod install;
 pub mod presence;
 pub mod status;
 pub mod uninstall;
+pub mod world;
 
 use std::collections::BTreeMap;
 

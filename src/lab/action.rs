@@ -20,6 +20,8 @@ pub enum Action {
     Exec(Exec),
     /// `label`: sets labels of an object, or removes them.
     Label(Mark),
+    /// `refused`: tries to apply objects that the cluster must refuse, for a reason.
+    Refused(Refused),
     /// `restart`: replaces the pods of a Deployment, as `kubectl rollout restart` does.
     Restart(Reference),
     /// `scale`: sets the replicas of a Deployment.
@@ -27,7 +29,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The objects that it applies; none for the other actions.
+    /// The objects that it applies; none for the other actions, nor what must be refused.
     pub fn objects(&self) -> &[Object] {
         match self {
             Self::Apply(apply) => &apply.objects,
@@ -43,6 +45,7 @@ impl Action {
             Self::Delete(_) => "delete",
             Self::Exec(_) => "exec",
             Self::Label(_) => "label",
+            Self::Refused(_) => "refused",
             Self::Restart(_) => "restart",
             Self::Scale(_) => "scale",
         }
@@ -58,6 +61,15 @@ pub struct Apply {
     pub with: serde_json::Map<String, serde_json::Value>,
     /// What it rendered to, in its order.
     pub objects: Vec<Object>,
+}
+
+/// Objects that must not be accepted.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What is tried.
+    pub apply: Apply,
+    /// A part of what the cluster says to it.
+    pub because: String,
 }
 
 /// Which object.

@@ -1,5 +1,7 @@
 //! What must be seen in a cluster: declared, so that the guide can show it and the runner can grade it.
 
+pub mod certificate;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
 /// One question with its right answer. Each is written as a mapping with one key, the check's kind.
 #[derive(Clone, Debug)]
 pub enum Check {
+    /// `certificate`: what a server, or a sidecar, presents.
+    Certificate(certificate::Certificate),
     /// `http`: one request, its verdict, its answer.
     Http(Box<Http>),
     /// `logs`: a line in a container's log.
@@ -24,6 +28,7 @@ impl Check {
     /// The key under which a lab file has it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Certificate(_) => "certificate",
             Self::Http(_) => "http",
             Self::Logs(_) => "logs",
             Self::Matrix(_) => "matrix",
@@ -34,6 +39,7 @@ impl Check {
     /// One line that tells a trainee what is checked.
     pub fn title(&self) -> &str {
         match self {
+            Self::Certificate(check) => &check.title,
             Self::Http(check) => &check.title,
             Self::Logs(check) => &check.title,
             Self::Matrix(check) => &check.title,

@@ -2,6 +2,7 @@
 
 mod action;
 mod assertion;
+mod certificate;
 mod check;
 mod workload;
 

@@ -25,6 +25,7 @@ use crate::{
     sidecar::{
         self,
         config::{ProxyConfig, Svid},
+        telemetry::Telemetry,
     },
 };
 
@@ -154,7 +155,8 @@ impl Agent {
         svid: watch::Receiver<Arc<Svid>>,
         in_effect: &watch::Sender<Arc<ProxyConfig>>,
     ) -> Result<(), sidecar::ServeError> {
-        let options = sidecar::Options::default();
+        let counters = Arc::new(Telemetry::of(self.control_plane.workload()));
+        let options = sidecar::Options { counters, ..sidecar::Options::default() };
         match self.role {
             Role::Gateway => sidecar::serve_gateway(self.host.clone(), options, config, svid, in_effect).await,
             Role::Sidecar => {

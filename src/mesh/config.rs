@@ -102,12 +102,7 @@ fn inbound(index: &Index, workload: WorkloadId) -> Inbound {
         let protocol = index.inbound_protocol(workload, number);
         (number, InboundPort { mode: index.mode(workload, number), protocol })
     };
-    let named = data.ports.iter().map(|port| port.port);
-    let served = index.fronts(workload).iter().flat_map(|&service| {
-        let service = index.service(service);
-        service.ports.iter().filter_map(|port| service.target(port, data))
-    });
-    let numbers = named.chain(served).chain(index.policy_ports(workload));
+    let numbers = index.inbound_ports(workload).into_iter();
     let ports: BTreeMap<u16, InboundPort> = numbers.filter(|&number| data.intercepts(number)).map(port).collect();
     // No port is numbered 0: this is the mode of all that nobody names.
     Inbound { mode: index.mode(workload, 0), ports }
@@ -162,7 +157,7 @@ fn outbound_port(
             Plan::Explicit(settings) => settings.mode != ClientTlsMode::Disable,
             Plan::Plaintext(..) => false,
         };
-        Some(Endpoint { address, tls })
+        Some(Endpoint { address, tls, workload: Some(data.controller.clone()) })
     });
     OutboundPort {
         host: service.host.clone(),

@@ -35,8 +35,9 @@ use super::{
     ca::{CertificateAuthority, WORKLOAD_LIFETIME},
     distribute::Distributor,
     inject,
-    install::{CONTROL_PLANE, ROOT_NAMESPACE},
-    snapshot::Settings,
+    install::{CONTROL_PLANE, ROOT_NAMESPACE, WEBHOOK_KINDS},
+    policy::Index,
+    snapshot::{Settings, Snapshot},
 };
 use crate::{
     host::{ExitStatus, Host, Output},
@@ -122,6 +123,7 @@ async fn start(host: &Arc<dyn Host>) -> Result<JoinSet<()>, ControlPlaneError> {
         owner: namespace.owner_ref(&()).unwrap_or_default(),
         authority: Arc::new(authority),
         distributor: Arc::default(),
+        newest: watch::Sender::new(Arc::new(Index::new(Snapshot::default()))),
         readiness: Readiness::default(),
     };
     let mut parts = JoinSet::new();
@@ -141,6 +143,7 @@ struct ControlPlane {
     owner: OwnerReference,
     authority: Arc<CertificateAuthority>,
     distributor: Arc<Distributor>,
+    newest: watch::Sender<Arc<Index>>,
     readiness: Readiness,
 }
 
@@ -168,7 +171,7 @@ impl ControlPlane {
         let agents = certificates::router(signer).merge(configuration::router(self.distributor.clone()));
         let servers = [
             (AGENT_PORT, Some(tls.clone()), agents),
-            (WEBHOOK_PORT, Some(tls), webhook::router(injection)),
+            (WEBHOOK_PORT, Some(tls), webhook::router(injection, self.newest.subscribe())),
             (READY_PORT, None, ready::router(self.readiness.clone())),
         ];
         for (port, tls, router) in servers {
@@ -195,14 +198,17 @@ impl ControlPlane {
             let readiness = self.readiness.clone();
             move || readiness.meet(condition)
         };
-        let [namespaces, webhook] = [Condition::Namespaces, Condition::Webhook].map(met);
+        let [namespaces, world] = [Condition::Namespaces, Condition::World].map(met);
         let (settings, distributor) = (self.settings.clone(), self.distributor.clone());
         let status = distributor.status();
         parts.spawn(trust::in_namespaces(host.clone(), client.clone(), root, namespaces));
-        parts.spawn(trust::in_webhook(host.clone(), client.clone(), pem, webhook));
+        for (kind, condition) in WEBHOOK_KINDS.into_iter().zip([Condition::Webhook, Condition::Validation]) {
+            let trusted = met(condition);
+            parts.spawn(trust::in_webhook(host.clone(), client.clone(), kind, pem.clone(), trusted));
+        }
         parts.spawn(status::publish(host.clone(), client.clone(), status, own));
-        let synced = met(Condition::World);
-        parts.spawn(world::watch(host.clone(), client.clone(), settings, distributor, synced));
+        let newest = self.newest.clone();
+        parts.spawn(world::follow(host.clone(), client.clone(), settings, distributor, newest, world));
     }
 }
 

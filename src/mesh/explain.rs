@@ -1,9 +1,12 @@
-//! `labctl explain`: what manifests mean, without a cluster.
+//! What a mesh means, as plain data for people: all of it, one proxy, one pair.
 //!
-//! Reads files with their positions, resolves them by [`super::policy`], and answers plain data; printing is the
-//! command line's.
+//! Of files, which are read with their positions, or of a running cluster; resolved by [`super::policy`]. Printing is
+//! the command line's.
 
+pub mod auth;
 pub mod cases;
+pub mod find;
 pub mod manifest;
 pub mod report;
+mod settings;
 pub mod yaml;

@@ -27,6 +27,8 @@ pub const INJECT_LABEL: &str = "sidecar.istio.io/inject";
 pub const STATUS_ANNOTATION: &str = "sidecar.istio.io/status";
 /// The environment variable with the [`AppProbes`] of the pod, as JSON.
 pub const APP_PROBES_VARIABLE: &str = "ISTIO_KUBE_APP_PROBERS";
+/// The environment variable with the name of what made the pod.
+pub const WORKLOAD_VARIABLE: &str = "ISTIO_META_WORKLOAD_NAME";
 
 /// Annotations that have an effect; others with a prefix of Istio's sidecar get a warning.
 const KNOWN_ANNOTATIONS: &[&str] = &[
@@ -82,20 +84,20 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Injection, InjectError
     let spec = object(&mut injected, "spec");
     let app_probes = probes::rewrite(array(spec, "containers"), &annotations);
     array(spec, "initContainers").push(containers::init(settings, &annotations).map_err(InjectError::Annotation)?);
-    array(spec, "containers").push(containers::proxy(settings, &app_probes));
+    let workload = workload_name(pod, "unknown");
+    array(spec, "containers").push(containers::proxy(settings, &workload, &app_probes));
     array(spec, "volumes").extend(containers::volumes());
     let metadata = object(&mut injected, "metadata");
-    label(metadata);
+    label(metadata, workload);
     annotate(metadata, first);
     Ok(Injection { patch: json_patch::diff(pod, &Value::Object(injected)), warnings: warnings(&annotations) })
 }
 
 /// Labels the pod as one of the mesh, without touching what its author chose.
-fn label(metadata: &mut Map<String, Value>) {
+fn label(metadata: &mut Map<String, Value>, workload: String) {
     let own = strings(metadata.get("labels"));
     let first_of = |names: &[&str]| names.iter().find_map(|name| own.get(*name).cloned());
-    let name = first_of(&["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"])
-        .unwrap_or_else(|| workload_name(metadata, own.get("pod-template-hash")));
+    let name = first_of(&["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]).unwrap_or(workload);
     let revision = first_of(&["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"])
         .unwrap_or_else(|| "latest".to_owned());
     let labels = object(metadata, "labels");
@@ -117,13 +119,13 @@ fn annotate(metadata: &mut Map<String, Value>, first_container: &str) {
     }
 }
 
-/// The name of what made the pod: `httpbin` for `httpbin-7d9f-` of a deployment, else the pod's own.
-fn workload_name(metadata: &Map<String, Value>, template_hash: Option<&String>) -> String {
-    let text = |key| metadata.get(key).and_then(Value::as_str);
-    let Some(generated) = text("generateName").map(|name| name.trim_end_matches('-')) else {
-        return text("name").unwrap_or("unknown").to_owned();
+/// The name of what made a pod: `httpbin` for `httpbin-7d9f-` of a Deployment, else the pod's own, else `otherwise`.
+pub(crate) fn workload_name(pod: &Value, otherwise: &str) -> String {
+    let text = |field| pod.pointer(field).and_then(Value::as_str);
+    let Some(generated) = text("/metadata/generateName").map(|name| name.trim_end_matches('-')) else {
+        return text("/metadata/name").unwrap_or(otherwise).to_owned();
     };
-    let suffix = template_hash.map(|hash| format!("-{hash}")).unwrap_or_default();
+    let suffix = text("/metadata/labels/pod-template-hash").map(|hash| format!("-{hash}")).unwrap_or_default();
     generated.strip_suffix(&suffix).unwrap_or(generated).to_owned()
 }
 

@@ -12,6 +12,8 @@ pub const ROOT_NAMESPACE: &str = "istio-system";
 pub const CONTROL_PLANE: &str = "labctl-mesh";
 /// The name of the gateway: its Deployment and its Service.
 pub const INGRESS_GATEWAY: &str = "istio-ingressgateway";
+/// The kinds of its webhook configurations: one changes pods, the other judges mesh resources.
+pub const WEBHOOK_KINDS: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 /// The label, and its value, of everything that is installed.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "labctl");
 
@@ -92,8 +94,7 @@ fn labelled(mut object: DynamicObject) -> DynamicObject {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::{
-        api::{admissionregistration::v1::MutatingWebhookConfiguration, apps::v1::Deployment},
-        apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+        api::apps::v1::Deployment, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     };
     use serde::de::DeserializeOwned;
 
@@ -156,10 +157,11 @@ mod tests {
 
     #[test]
     fn pods_are_refused_rather_than_left_without_their_sidecar() {
-        let [configuration] =
-            of_kind::<MutatingWebhookConfiguration>("MutatingWebhookConfiguration").try_into().unwrap();
-        for webhook in configuration.webhooks.unwrap() {
-            assert_eq!(webhook.failure_policy.as_deref(), Some("Fail"), "{}", webhook.name);
+        for kind in WEBHOOK_KINDS {
+            let [configuration] = of_kind::<DynamicObject>(kind).try_into().unwrap();
+            for webhook in configuration.data["webhooks"].as_array().unwrap() {
+                assert_eq!(webhook["failurePolicy"], "Fail", "{}", webhook["name"]);
+            }
         }
     }
 }

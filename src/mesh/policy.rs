@@ -11,6 +11,7 @@ mod legacy;
 mod peer;
 mod probe;
 mod reach;
+mod superseded;
 mod tls_check;
 
 pub(crate) use client::Plan;
@@ -22,4 +23,5 @@ pub use index::{Index, ServiceId, WorkloadId};
 pub use probe::ProbeResult;
 use reach::{Answer, Arrival};
 pub use reach::{Certificate, ForwardedClient, Prediction, Presented, Reached, Request, Scheme, Verdict};
+pub use superseded::Superseded;
 pub use tls_check::{TlsCheck, TlsStatus};

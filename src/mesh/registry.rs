@@ -81,6 +81,11 @@ impl Registry {
         Self::new(World::Offline, settings)
     }
 
+    /// Adds to what is known of a running cluster.
+    pub fn over(snapshot: Snapshot) -> Self {
+        Self { snapshot, ..Self::live(Settings::default()) }
+    }
+
     fn new(world: World, settings: Settings) -> Self {
         let snapshot = Snapshot { settings, ..Snapshot::default() };
         Self { world, snapshot, namespaces: BTreeMap::new(), pods: Vec::new() }

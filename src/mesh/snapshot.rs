@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use super::{
     identity::SpiffeId,
     resources::{
-        DestinationRule, Gateway, MeshPolicy, Metadata, PeerAuthentication, Policy, Resource, Selector, VirtualService,
+        DestinationRule, Gateway, Kind, MeshPolicy, Metadata, PeerAuthentication, Policy, Resource, Selector,
+        VirtualService,
     },
 };
 use crate::sidecar::config::{Protocol, routing::Credential};
@@ -161,6 +162,8 @@ impl Default for TargetPort {
 pub struct Workload {
     /// The pod's name (offline the name of its Deployment).
     pub name: String,
+    /// What made the pod (a Deployment, a StatefulSet, ...), or the pod itself.
+    pub controller: String,
     /// The pod's namespace.
     pub namespace: String,
     /// The pod's labels.
@@ -322,6 +325,22 @@ impl Snapshot {
             let ((_, name), found) = self.credentials.get_key_value(&(namespace.to_owned(), name))?;
             Some((name.as_str(), found))
         })
+    }
+
+    /// Removes the mesh resource of this kind and name, if it is there.
+    pub fn forget(&mut self, named: &Metadata) {
+        fn without<S>(resources: &mut Vec<Resource<S>>, named: &Metadata) {
+            let other = |metadata: &Metadata| (&metadata.namespace, &metadata.name) != (&named.namespace, &named.name);
+            resources.retain(|resource| other(&resource.metadata));
+        }
+        match named.kind {
+            Kind::DestinationRule => without(&mut self.destination_rules, named),
+            Kind::Gateway => without(&mut self.gateways, named),
+            Kind::MeshPolicy => without(&mut self.mesh_policies, named),
+            Kind::PeerAuthentication => without(&mut self.peer_authentications, named),
+            Kind::Policy => without(&mut self.policies, named),
+            Kind::VirtualService => without(&mut self.virtual_services, named),
+        }
     }
 
     /// The metadata of all mesh resources, kind by kind.

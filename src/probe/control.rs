@@ -45,7 +45,7 @@ impl Prober<'_> {
     }
 
     /// The port of the pod behind a Service port.
-    async fn target_port(
+    pub(super) async fn target_port(
         &self,
         namespace: &str,
         endpoint: &Endpoint,

@@ -6,7 +6,7 @@ use super::{context::Context, result::Problem};
 use crate::{
     cluster::{ClusterError, ObjectRef, Patience},
     lab::{
-        action::{Action, Apply, Exec, Mark, Reference},
+        action::{Action, Apply, Exec, Mark, Reference, Refused},
         position::Located,
     },
     probe::scene::{self, Scene},
@@ -39,6 +39,7 @@ impl Context<'_> {
             Action::Delete(target) => self.delete(target, patience).await?,
             Action::Exec(exec) => self.exec(exec, patience).await?,
             Action::Label(mark) => cluster.label(&reference(&mark.target), &mark.values).await.map(drop)?,
+            Action::Refused(refused) => self.refused(refused, patience).await?,
             Action::Restart(target) => cluster.restart(&reference(target)).await.map(drop)?,
             Action::Scale(scale) => cluster.scale(&reference(&scale.target), scale.replicas).await.map(drop)?,
         }
@@ -49,6 +50,20 @@ impl Context<'_> {
         let target = reference(target);
         let was_there = self.cluster.delete(&target, patience).await?;
         if was_there { Ok(()) } else { Err(ClusterError::absent(format!("delete {target}"))) }
+    }
+
+    /// Tries what must be refused. If it is accepted after all, it is cleaned up like anything that a step applies.
+    async fn refused(&self, refused: &Refused, patience: &Patience) -> Result<(), Problem> {
+        let (what, because) = (several(&refused.apply.objects), &refused.because);
+        let said = match self.cluster.apply(objects(&refused.apply)?, patience).await {
+            Ok(_) => return Err(Problem::new(format!("{what} was accepted, and should have been refused: {because}"))),
+            Err(lost @ ClusterError::Lost { .. }) => return Err(lost.into()),
+            Err(error) => error.to_string(),
+        };
+        if said.contains(because.as_str()) {
+            return Ok(());
+        }
+        Err(Problem::new(format!("{what} was refused for another reason than `{because}`: {said}")))
     }
 
     async fn exec(&self, exec: &Exec, patience: &Patience) -> Result<(), Problem> {
@@ -76,7 +91,7 @@ pub fn changes_pods(action: &Action) -> bool {
     match action {
         Action::Apply(apply) => apply.objects.iter().any(|object| matches!(object.kind(), "Deployment" | "Pod")),
         Action::Restart(_) | Action::Scale(_) => true,
-        Action::Annotate(_) | Action::Delete(_) | Action::Exec(_) | Action::Label(_) => false,
+        Action::Annotate(_) | Action::Delete(_) | Action::Exec(_) | Action::Label(_) | Action::Refused(_) => false,
     }
 }
 
@@ -94,6 +109,7 @@ pub fn told(action: &Action) -> String {
         Action::Apply(apply) => several(&apply.objects),
         Action::Delete(target) | Action::Restart(target) => reference(target).to_string(),
         Action::Exec(exec) => format!("`{}` in {}", exec.command.join(" "), exec.workload.value),
+        Action::Refused(refused) => several(&refused.apply.objects),
         Action::Scale(scale) => format!("{} to {}", reference(&scale.target), scale.replicas),
     };
     format!("{} {what}", action.verb())

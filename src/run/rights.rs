@@ -89,6 +89,12 @@ impl Needs<'_> {
                 self.exec(&exec.workload);
                 Ok(())
             }
+            Action::Refused(refused) => {
+                for object in &refused.apply.objects {
+                    self.kind(object.api_version(), object.kind(), object.namespace(), APPLY).await?;
+                }
+                Ok(())
+            }
             Action::Restart(target) => self.reference(target, &["get", "patch"]).await,
             Action::Scale(scale) => self.reference(&scale.target, &["get", "patch"]).await,
         }
@@ -96,6 +102,11 @@ impl Needs<'_> {
 
     async fn of_check(&mut self, check: &Check) -> Result<(), ClusterError> {
         match check {
+            Check::Certificate(certificate) => {
+                self.serve(&certificate.of);
+                self.exec(&certificate.from);
+                self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
+            }
             Check::Http(http) => {
                 let askers = http.control.iter().chain([&http.from]);
                 askers.for_each(|asker| self.exec(asker));

@@ -113,6 +113,7 @@ impl Context<'_> {
     async fn ask(&self, check: &Check, scene: &probe::scene::Scene, earlier: Option<&CheckResult>) -> CheckResult {
         let prober = self.prober();
         match check {
+            Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
             Check::Http(http) => probe::http::check(&prober, scene, http).await,
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,
             Check::Matrix(matrix) => probe::matrix::check(&prober, scene, matrix, earlier).await,

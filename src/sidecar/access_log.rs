@@ -47,7 +47,7 @@ pub struct AccessLog {
 }
 
 /// Seen from the workload.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Somebody called us.
@@ -57,7 +57,7 @@ pub enum Direction {
 }
 
 /// How bytes travelled between two pods.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Mutual TLS of the mesh.

@@ -98,6 +98,9 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// Whether the port's `tls` is used towards it; plaintext otherwise.
     pub tls: bool,
+    /// The workload that the pod belongs to, in the Service's namespace; for telemetry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
 }
 
 /// How a client secures its connections to a Service port.

@@ -60,6 +60,7 @@ impl Engine {
         svid: watch::Receiver<Arc<Svid>>,
     ) -> Result<Self, TlsError> {
         let snapshot = Snapshot::new(config.borrow().clone(), svid.borrow().clone())?;
+        telemetry.known_as(&svid.borrow().id);
         Ok(Self {
             draining: host.shutdown().child_token(),
             host,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{
     access_log::{AccessLog, Direction, Transport},
     engine::Engine,
+    telemetry::{Labels, Workload},
 };
 use crate::mesh::{identity::SpiffeId, mode::Mode};
 
@@ -42,8 +43,26 @@ impl Facts {
         }
     }
 
-    /// Logs a connection that was not let in.
+    /// Where such a connection is counted, until it is known where it goes.
+    pub fn labels(&self, engine: &Engine) -> Labels {
+        let routes = engine.snapshot().routes.clone();
+        let inbound = self.direction == Direction::Inbound;
+        let neighbours = routes.neighbours();
+        // An address proves nothing; it only tells which of the workloads with the proved identity it is.
+        let proved =
+            |workload: &&Workload| self.peer.as_ref().is_some_and(|peer| *peer.namespace == *workload.namespace);
+        Labels {
+            direction: self.direction,
+            transport: Some(self.transport),
+            peer: self.peer.clone(),
+            workload: neighbours.workload(self.source.ip()).filter(proved).filter(|_| inbound).cloned(),
+            service: neighbours.service(self.destination).filter(|_| inbound).cloned(),
+        }
+    }
+
+    /// Logs and counts a connection that was not let in.
     pub fn refused(&self, engine: &Engine, cause: &str) {
+        engine.telemetry.series(&self.labels(engine)).refuse();
         if engine.access_log {
             let mut entry = self.entry();
             "DPE".clone_into(&mut entry.flags);

@@ -24,29 +24,31 @@ pub(crate) async fn relay_to(
     engine: &Engine,
     facts: &Facts,
     destination: &Destination,
-    series: &Series,
+    series: impl FnOnce(Option<(&Upstream, &Established)>) -> Arc<Series>,
     mut stream: Stream,
     stop: impl Future<Output = ()>,
 ) {
     let started = Instant::now();
     let mut entry = facts.entry();
     entry.host.clone_from(&destination.cluster.host);
+    let connected = connect(engine, destination).await;
+    let series = series(connected.as_ref().ok().map(|(upstream, established)| (&**upstream, established)));
     series.open();
-    let (relayed, cut) = match connect(engine, destination).await {
+    let (relayed, cut) = match connected {
         Err((failure, flags)) => {
             flags.clone_into(&mut entry.flags);
             (Relayed::default(), Some(failure.words()))
         }
         Ok((upstream, mut established)) => {
             describe(&mut entry, facts.direction, &upstream, &established);
-            let copied = copy(&mut stream, &mut established.stream, stop).await;
+            let copied = copy(&mut stream, &mut established.stream, &series, stop).await;
             if copied.1.is_some() {
                 established.stream.reset();
             }
             copied
         }
     };
-    series.close(relayed.received, relayed.sent);
+    series.close(cut.is_none());
     if cut.is_some() {
         stream.reset();
     }
@@ -95,12 +97,17 @@ fn describe(entry: &mut AccessLog, direction: Direction, upstream: &Upstream, es
 async fn copy(
     downstream: &mut Stream,
     upstream: &mut Stream,
+    series: &Series,
     stop: impl Future<Output = ()>,
 ) -> (Relayed, Option<String>) {
     let mut relayed = Relayed::default();
+    let mut progress = |now: Relayed| {
+        series.pass(now.received - relayed.received, now.sent - relayed.sent);
+        relayed = now;
+    };
     tokio::select! {
         biased;
-        result = relay(downstream, upstream, &mut relayed) => {
+        result = relay(downstream, upstream, &mut progress) => {
             let cut = result.err().map(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => "one side ended its TLS without closing it".to_owned(),
                 _ => format!("one side ended the connection: {error}"),

@@ -7,6 +7,8 @@ mod answer;
 mod body;
 mod headers;
 mod record;
+mod send;
+mod tally;
 mod upgrade;
 
 use std::{convert::Infallible, future::Future, net::IpAddr, pin::pin, sync::Arc};

@@ -21,7 +21,7 @@ use super::{
     routing::{Destination, Route},
     sniff::{self, First, Guess, Hello},
     stream::{self, Prefixed, Stream},
-    telemetry::Labels,
+    telemetry::Series,
     tls::{ISTIO_ALPN, ISTIO_HTTP_ALPN, Peer, failure::refused_client},
 };
 use crate::host::{Accepted, redirect::rules::Family};
@@ -133,7 +133,7 @@ impl Inbound {
     }
 
     async fn plain_http(self, stream: TcpStream, bytes: Bytes, guess: Option<Guess>) {
-        let series = self.engine.telemetry.series(self.labels());
+        let series = self.series();
         self.http(Stream::Plain(Prefixed::new(bytes, stream)), guess, Client::Unproved { series }).await;
     }
 
@@ -167,12 +167,11 @@ impl Inbound {
 
     fn proved(&self, peer: &Peer) -> Client {
         let xfcc = proxy::forwarded(peer, &self.engine);
-        Client::Proved { xfcc, series: self.engine.telemetry.series(self.labels()) }
+        Client::Proved { xfcc, series: self.series() }
     }
 
-    fn labels(&self) -> Labels {
-        let source = self.facts.peer.as_ref().map(ToString::to_string);
-        Labels::new(Direction::Inbound, self.facts.transport, source, self.application.address.to_string())
+    fn series(&self) -> Arc<Series> {
+        self.engine.telemetry.series(&self.facts.labels(&self.engine))
     }
 
     async fn http(self, stream: Stream, guess: Option<Guess>, client: Client) {
@@ -185,9 +184,9 @@ impl Inbound {
     async fn relay(self, stream: Stream) {
         let Self { engine, facts, application, port, .. } = &self;
         let destination = Destination::any_of(engine.bare(application.address, application.source, port.protocol));
-        let series = engine.telemetry.series(self.labels());
+        let series = self.series();
         let stop = self.until_treated_otherwise();
-        forward::relay_to(engine, facts, &destination, &series, stream, stop).await;
+        forward::relay_to(engine, facts, &destination, |_| series, stream, stop).await;
     }
 
     fn refuse(self, stream: &TcpStream, cause: &str) {

@@ -98,9 +98,9 @@ async fn http(engine: Arc<Engine>, facts: Facts, route: Route, stream: TcpStream
 }
 
 async fn relay(engine: &Engine, facts: &Facts, destination: &Destination, stream: TcpStream, bytes: Bytes) {
-    let series = destination.series(engine, destination.pick(engine).ok().map(|upstream| &**upstream));
+    let series = |connected: Option<(&_, &_)>| destination.series(engine, connected);
     let stream = Stream::Plain(Prefixed::new(bytes, stream));
-    forward::relay_to(engine, facts, destination, &series, stream, std::future::pending()).await;
+    forward::relay_to(engine, facts, destination, series, stream, std::future::pending()).await;
 }
 
 async fn answer_bad_request(engine: &Engine, facts: &Facts, stream: TcpStream) {

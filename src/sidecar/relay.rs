@@ -24,20 +24,25 @@ pub struct Relayed {
 
 /// Copies until both sides have said everything; the end of one direction is passed on and the other continues.
 ///
-/// `relayed` is right at any time, even if it fails or is dropped. Back-pressure is that of the slower side: a
-/// direction holds one buffer.
+/// `progress` is told how many bytes have gone either way whenever some have, so that it knows even if this fails or is
+/// dropped. Back-pressure is that of the slower side: a direction holds one buffer.
 ///
 /// # Errors
 /// The first that either side has.
-pub async fn relay<D, U>(downstream: &mut D, upstream: &mut U, relayed: &mut Relayed) -> io::Result<()>
+pub async fn relay<D, U>(downstream: &mut D, upstream: &mut U, progress: &mut impl FnMut(Relayed)) -> io::Result<()>
 where
     D: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut up, mut down) = (Direction::default(), Direction::default());
+    let mut told = Relayed::default();
     std::future::poll_fn(|cx| {
         let polled = (up.poll(cx, downstream, upstream), down.poll(cx, upstream, downstream));
-        *relayed = Relayed { received: up.copied, sent: down.copied };
+        let now = Relayed { received: up.copied, sent: down.copied };
+        if now != told {
+            told = now;
+            progress(now);
+        }
         match polled {
             (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
@@ -141,7 +146,7 @@ mod tests {
         let ((mut client, mut downstream), (mut upstream, mut server)) = (duplex(16), duplex(16));
         let relayed = tokio::spawn(async move {
             let mut relayed = Relayed::default();
-            relay(&mut downstream, &mut upstream, &mut relayed).await.map(|()| relayed)
+            relay(&mut downstream, &mut upstream, &mut |now| relayed = now).await.map(|()| relayed)
         });
         let answered = tokio::spawn(async move {
             let mut question = Vec::new();
@@ -162,7 +167,7 @@ mod tests {
         let ((mut client, mut downstream), (mut upstream, mut server)) = (duplex(50_000), duplex(70_000));
         let relayed = tokio::spawn(async move {
             let mut relayed = Relayed::default();
-            relay(&mut downstream, &mut upstream, &mut relayed).await.map(|()| relayed)
+            relay(&mut downstream, &mut upstream, &mut |now| relayed = now).await.map(|()| relayed)
         });
         let sent: Vec<u8> = (0..1_000_000u32).map(|n| (n % 251) as u8).collect();
         let copy = sent.clone();

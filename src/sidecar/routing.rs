@@ -24,8 +24,9 @@ use super::{
     gateway::Door,
     snapshot::{Service, Snapshot, without_port},
     telemetry::{Labels, Series},
-    upstream::{Cluster, Upstream},
+    upstream::{Cluster, Established, Upstream},
 };
+use crate::mesh::identity::SpiffeId;
 
 /// How the requests of one HTTP connection find their endpoints.
 pub(crate) enum Route {
@@ -101,19 +102,41 @@ impl Destination {
         }
     }
 
-    /// Where outbound traffic to it is counted.
-    pub fn series(&self, engine: &Engine, upstream: Option<&Upstream>) -> Arc<Series> {
-        let labels = |fallback: String, transport| {
-            let destination = self.cluster.host.clone().unwrap_or(fallback);
-            Labels::new(Direction::Outbound, transport, None, destination)
+    /// Where outbound traffic over a connection to `upstream` is counted; `peer` is who proved to be there.
+    pub fn series_of(&self, engine: &Engine, upstream: &Upstream, peer: Option<SpiffeId>) -> Arc<Series> {
+        let transport = match &upstream.tls {
+            None => Transport::Plaintext,
+            Some(tls) if tls.is_mesh() => Transport::Mtls,
+            Some(_) => Transport::Tls,
         };
-        match upstream {
-            Some(upstream) => {
-                let labels = || labels(upstream.address.to_string(), Transport::Plaintext);
-                upstream.series.get(&engine.telemetry, labels).clone()
-            }
-            None => engine.telemetry.series(labels("unknown".to_owned(), Transport::Plaintext)),
+        engine.telemetry.series(&Labels {
+            direction: Direction::Outbound,
+            transport: Some(transport),
+            peer: peer.filter(|_| transport == Transport::Mtls),
+            workload: upstream.workload.clone(),
+            service: self.cluster.host.as_deref().map(Arc::from),
+        })
+    }
+
+    /// Where an opaque connection is counted.
+    pub fn series(&self, engine: &Engine, connected: Option<(&Upstream, &Established)>) -> Arc<Series> {
+        match connected {
+            Some((upstream, established)) => self.series_of(engine, upstream, established.peer.clone()),
+            None => self.unreached(engine).clone(),
         }
+    }
+
+    /// Where outbound traffic is counted that reached nobody.
+    pub fn unreached(&self, engine: &Engine) -> &Arc<Series> {
+        self.cluster.unreached.get(|| {
+            engine.telemetry.series(&Labels {
+                direction: Direction::Outbound,
+                transport: None,
+                peer: None,
+                workload: None,
+                service: self.cluster.host.as_deref().map(Arc::from),
+            })
+        })
     }
 }
 

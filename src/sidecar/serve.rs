@@ -36,6 +36,8 @@ pub struct Options {
     pub inbound: SocketAddr,
     /// Where metrics are read.
     pub telemetry: SocketAddr,
+    /// Where everything is counted.
+    pub counters: Arc<Telemetry>,
     /// Where readiness is asked.
     pub readiness: SocketAddr,
     /// Whether every request and connection is written to standard output.
@@ -53,6 +55,7 @@ impl Default for Options {
             outbound: any(15001),
             inbound: any(15006),
             telemetry: any(15020),
+            counters: Arc::default(),
             readiness: any(15021),
             access_log: true,
             app_health: None,
@@ -135,7 +138,7 @@ async fn start(
     svid: watch::Receiver<Arc<Svid>>,
 ) -> Result<Started, ServeError> {
     let (tasks, owner) = Tasks::new();
-    let telemetry = Arc::new(Telemetry::default());
+    let telemetry = options.counters.clone();
     let engine = Engine::new(host.clone(), options.access_log, tasks, telemetry.clone(), config, svid)?;
     let app_health = options.app_health.clone();
     let admin = Admin { telemetry: vec![telemetry], draining: engine.draining.clone(), app_health };

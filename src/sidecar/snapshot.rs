@@ -11,6 +11,7 @@ use super::{
     config::{ClientTls, OutboundPort, Protocol, ProxyConfig, Routing, Svid, routing::Credential},
     gateway::Gateway,
     routing::hosts::VirtualHosts,
+    telemetry::{Neighbours, Workload, labels::service_of},
     tls::{Identity, TlsError, client::ClientContext, server::ServerTls},
     upstream::{Cluster, Upstream},
 };
@@ -90,6 +91,7 @@ pub(crate) struct Routes {
     by_host: HashMap<u16, HashMap<String, Arc<Service>>>,
     /// Ports on which some Service speaks HTTP: requests to any address are routed by their `Host` there.
     http_ports: HashSet<u16>,
+    neighbours: Neighbours,
 }
 
 /// A host name and a Service port.
@@ -128,6 +130,10 @@ impl Routes {
     fn add(&mut self, port: &OutboundPort, service: &Arc<Service>) {
         let addresses = port.addresses.iter().map(|address| SocketAddr::new(*address, port.port));
         let endpoints = port.endpoints.iter().filter(|_| service.headless).map(|endpoint| endpoint.address);
+        let host: Arc<str> = Arc::from(port.host.as_str());
+        for endpoint in &port.endpoints {
+            self.neighbours.add(endpoint.address, &host, endpoint.workload.as_deref());
+        }
         for address in addresses.chain(endpoints) {
             self.by_address.entry(address).or_insert_with(|| service.clone());
         }
@@ -156,6 +162,11 @@ impl Routes {
             None if name.bytes().any(|byte| byte.is_ascii_uppercase()) => hosts.get(&name.to_ascii_lowercase()),
             found => found,
         }
+    }
+
+    /// Which workloads and Services stand behind which addresses.
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
     }
 
     /// Whether some Service speaks HTTP on this port.
@@ -206,14 +217,17 @@ impl Service {
             Some(previous) => previous.context.clone(),
             None => ClientContext::new(&port.tls, credential).map(Arc::new),
         };
-        let kept = |address, tls: bool| {
+        let namespace = service_of(&port.host).map(|(_, namespace)| Arc::<str>::from(namespace));
+        let kept = |address, tls: bool, workload: &Option<Workload>| {
             let upstream = previous?.cluster.at(address)?;
-            (upstream.tls.is_some() == tls).then(|| upstream.clone())
+            (upstream.tls.is_some() == tls && upstream.workload == *workload).then(|| upstream.clone())
         };
         let upstreams = port.endpoints.iter().map(|endpoint| {
             let tls = context.clone().filter(|_| endpoint.tls);
-            kept(endpoint.address, tls.is_some())
-                .unwrap_or_else(|| Arc::new(Upstream::new(endpoint.address, None, tls)))
+            let name = endpoint.workload.as_deref().map(Arc::from);
+            let workload = namespace.clone().zip(name).map(|(namespace, name)| Workload { namespace, name });
+            kept(endpoint.address, tls.is_some(), &workload)
+                .unwrap_or_else(|| Arc::new(Upstream::new(endpoint.address, None, tls).of(workload)))
         });
         Self {
             cluster: Arc::new(Cluster::service(&port.host, port.protocol, upstreams.collect())),
@@ -241,7 +255,7 @@ mod tests {
             port: 8000,
             protocol,
             tls: ClientTls::Disable,
-            endpoints: vec![Endpoint { address: ([10, 244, 0, 9], 8080).into(), tls: false }],
+            endpoints: vec![Endpoint { address: ([10, 244, 0, 9], 8080).into(), tls: false, workload: None }],
         }
     }
 
@@ -273,7 +287,7 @@ mod tests {
         let first = Routes::new(std::slice::from_ref(&before), &Routing::default(), &Routes::default());
         let upstream = |routes: &Routes| routes.named(&before.host, 8000).unwrap().cluster.upstreams[0].clone();
         let mut more = before.clone();
-        more.endpoints.push(Endpoint { address: ([10, 244, 0, 10], 8080).into(), tls: false });
+        more.endpoints.push(Endpoint { address: ([10, 244, 0, 10], 8080).into(), tls: false, workload: None });
         let second = Routes::new(&[more], &Routing::default(), &first);
         assert!(Arc::ptr_eq(&upstream(&first), &upstream(&second)));
         let mut secured = before.clone();

@@ -81,10 +81,22 @@ pub async fn first(stream: &mut TcpStream) -> io::Result<First> {
     }
 }
 
-/// Reads the protocols that a whole ClientHello offers; `None` if `bytes` hold none.
-pub fn offered_alpn(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// What a client says in the clear before it encrypts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Offered {
+    /// Whom it wants to talk to, if it says so (SNI).
+    pub server_name: Option<String>,
+    /// The protocols it offers, in its order.
+    pub alpn: Vec<Vec<u8>>,
+}
+
+/// Reads what a whole ClientHello offers; `None` if `bytes` hold none.
+pub fn offered(bytes: &[u8]) -> Option<Offered> {
     match HelloReader::default().feed(bytes) {
-        Step::Done(accepted) => Some(alpn(&accepted)),
+        Step::Done(accepted) => {
+            let server_name = accepted.client_hello().server_name().map(str::to_owned);
+            Some(Offered { server_name, alpn: alpn(&accepted) })
+        }
         Step::More | Step::Unreadable => None,
     }
 }

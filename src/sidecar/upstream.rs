@@ -21,7 +21,7 @@ use super::{
     engine::Engine,
     failure::Failure,
     stream::{Prefixed, Stream},
-    telemetry::LazySeries,
+    telemetry::{LazySeries, Workload},
     tls::{
         Peer,
         client::{ClientContext, Inside},
@@ -49,6 +49,8 @@ pub(crate) struct Cluster {
     pub attempts: usize,
     /// Who can be asked.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Where it is counted that nobody could be reached.
+    pub unreached: LazySeries,
     next: AtomicUsize,
 }
 
@@ -56,13 +58,22 @@ impl Cluster {
     /// The endpoints of a Service.
     pub fn service(host: &str, protocol: Protocol, upstreams: Vec<Arc<Upstream>>) -> Self {
         let name = host.to_owned();
-        Self { host: Some(name.clone()), name, protocol, attempts: OUTBOUND_ATTEMPTS, upstreams, next: 0.into() }
+        Self {
+            host: Some(name.clone()),
+            name,
+            protocol,
+            attempts: OUTBOUND_ATTEMPTS,
+            upstreams,
+            unreached: LazySeries::default(),
+            next: 0.into(),
+        }
     }
 
     /// One address as it was dialled, in plaintext.
     pub fn bare(address: SocketAddr, source: Option<IpAddr>, protocol: Protocol) -> Self {
         let upstreams = vec![Arc::new(Upstream::new(address, source, None))];
-        Self { host: None, name: address.to_string(), protocol, attempts: 1, upstreams, next: 0.into() }
+        let (name, unreached) = (address.to_string(), LazySeries::default());
+        Self { host: None, name, protocol, attempts: 1, upstreams, unreached, next: 0.into() }
     }
 
     /// The next endpoint in turn, of those that did not just fail if there are any.
@@ -91,8 +102,8 @@ pub(crate) struct Upstream {
     pub address: SocketAddr,
     /// How it is secured; `None` is plaintext.
     pub tls: Option<Arc<ClientContext>>,
-    /// What has been counted for it.
-    pub series: LazySeries,
+    /// The workload of the pod, if the configuration tells.
+    pub workload: Option<Workload>,
     source: Option<IpAddr>,
     /// Milliseconds since the engine's start, plus one; 0 if it never failed.
     failed: AtomicU64,
@@ -109,7 +120,12 @@ pub(crate) struct Established {
 
 impl Upstream {
     pub fn new(address: SocketAddr, source: Option<IpAddr>, tls: Option<Arc<ClientContext>>) -> Self {
-        Self { address, tls, series: LazySeries::default(), source, failed: 0.into(), pool: pool::Pool::default() }
+        Self { address, tls, workload: None, source, failed: 0.into(), pool: pool::Pool::default() }
+    }
+
+    /// The same, and of this workload.
+    pub fn of(self, workload: Option<Workload>) -> Self {
+        Self { workload, ..self }
     }
 
     /// Connects, and shakes hands if the endpoint is to be called over TLS. `name` is what the client calls it.

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt as _};
 
 pub use tls::alert_words;
+pub(super) use tls::credulous;
 
 use crate::{
     host::{ExitStatus, Host, Output},

@@ -15,6 +15,8 @@ use crate::{
 
 /// How many cases are played at once.
 const AT_ONCE: usize = 8;
+/// How often a case is played on the real server before it counts as changed.
+const PLAYS: usize = 3;
 
 /// Plays an area on the embedded server, and on a real one if there is one, and compares with the recording.
 pub async fn check(area: &str) {
@@ -67,14 +69,30 @@ async fn record(area: &str, cases: &[Case], real: &Server, recording: &mut Recor
 }
 
 /// The real server answers as it did.
+///
+/// Its controllers write when they get round to it, maybe between two steps: a case counts as changed if it differs
+/// every time.
 async fn drifted(cases: &[Case], real: &Server, recording: &Recording, wrong: &mut Vec<String>) {
     for (case, answers) in played(cases, real).await {
         let recorded = recording.cases.get(&case.name).map(Vec::as_slice).unwrap_or_default();
-        match answers {
-            Err(error) => wrong.push(format!("{:?} cannot be played on the real server: {error}", case.name)),
-            Ok(answers) => wrong.extend(
-                compare(&case.name, recorded, &answers).iter().map(|it| format!("the real server has changed: {it}")),
-            ),
+        let mut found = drift(case, recorded, answers);
+        for _ in 1..PLAYS {
+            if found.is_empty() {
+                break;
+            }
+            found = drift(case, recorded, play(case, real).await);
+        }
+        wrong.extend(found);
+    }
+}
+
+/// How the real server's answers differ from the recorded ones.
+fn drift(case: &Case, recorded: &[Answer], answers: Result<Vec<Answer>, String>) -> Vec<String> {
+    match answers {
+        Err(error) => vec![format!("{:?} cannot be played on the real server: {error}", case.name)],
+        Ok(answers) => {
+            let differences = compare(&case.name, recorded, &answers);
+            differences.iter().map(|it| format!("the real server has changed: {it}")).collect()
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(every_step_shows_the_matrix_of_its_text);
+on_both_clusters!(World: every_step_shows_the_matrix_of_its_text);
 
 async fn every_step_shows_the_matrix_of_its_text(world: &World) {
     world.install_mesh().await;

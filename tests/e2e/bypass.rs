@@ -9,7 +9,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(excluded_inbound_ports, excluded_outbound_ports_and_addresses);
+on_both_clusters!(World: excluded_inbound_ports, excluded_outbound_ports_and_addresses);
 
 async fn excluded_inbound_ports(world: &World) {
     world.install_mesh().await;

@@ -16,7 +16,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(policies_change_under_load, the_control_plane_is_replaced_under_load);
+on_both_clusters!(World: policies_change_under_load, the_control_plane_is_replaced_under_load);
 
 /// Requests that one curl sends, one after the other.
 const BATCH: usize = 50;

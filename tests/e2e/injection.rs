@@ -10,7 +10,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(namespace_and_pod_decide_together, redirecting_a_second_time_changes_nothing);
+on_both_clusters!(World: namespace_and_pod_decide_together, redirecting_a_second_time_changes_nothing);
 
 async fn namespace_and_pod_decide_together(world: &World) {
     world.install_mesh().await;

@@ -7,6 +7,7 @@ mod by_hand;
 mod bypass;
 mod change;
 mod injection;
+mod interrupt;
 mod manifests;
 mod matrix;
 mod probes;

@@ -1,16 +1,19 @@
 //! Who reaches whom and over what, found out without labctl: curl's exit code, and the headers that a server got.
 
 use futures::future::join_all;
+use labctl::cluster::exec::Executed;
 
-use crate::support::World;
+use crate::support::{World, within};
+
+/// curl's exit code for a connection that nobody takes.
+const REFUSED: u8 = 7;
 
 /// How one call ends, in a word: `mtls` or `plaintext` for an answer, `exit 56` or `503` for anything else.
 ///
 /// A server's sidecar tells its program who called only if that is proven, so the header `X-Forwarded-Client-Cert`
 /// tells mutual TLS from plaintext. It also has to name the right caller.
 pub async fn call(world: &World, from: &str, to: &str) -> String {
-    let url = format!("http://{to}:8000/headers");
-    let done = world.exec(from, &["curl", "-s", "-S", "-m", "10", "-w", "\n%{http_code}", &url]).await;
+    let done = within(curl(world, from, &format!("http://{to}:8000/headers"))).await;
     if done.code != 0 {
         return format!("exit {}", done.code);
     }
@@ -26,6 +29,16 @@ pub async fn call(world: &World, from: &str, to: &str) -> String {
             "mtls".to_owned()
         }
         Some(header) => format!("the server was told of {header}"),
+    }
+}
+
+/// Runs curl until somebody takes the connection: a node learns where a Service leads a while after its pods are ready.
+async fn curl(world: &World, from: &str, url: &str) -> Executed {
+    loop {
+        let done = world.exec(from, &["curl", "-s", "-S", "-m", "10", "-w", "\n%{http_code}", url]).await;
+        if done.code != REFUSED {
+            return done;
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
 };
 
 on_both_clusters!(
+    World:
     a_strict_application_is_probed_through_its_sidecar,
     a_strict_port_is_closed_on_every_address_of_its_pod,
     a_failing_probe_says_what_the_application_said,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{World, on_both_clusters};
 
-on_both_clusters!(the_lab_passes_with_the_same_report_everywhere);
+on_both_clusters!(World: the_lab_passes_with_the_same_report_everywhere);
 
 async fn the_lab_passes_with_the_same_report_everywhere(world: &World) {
     let before = world.ours().await;

@@ -10,7 +10,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters! {
+on_both_clusters! { World:
     requests_go_where_routes_say,
     the_edge_follows_its_gateways,
 }

@@ -5,7 +5,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters! {
+on_both_clusters! { World:
     sidecars_route_as_gateways_do,
 }
 

@@ -155,6 +155,7 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
     Symlink 777 usr/bin/httpbin -> labctl
     Symlink 777 usr/bin/init -> labctl
     Regular 755 usr/bin/labctl
+    Symlink 777 usr/bin/openssl -> labctl
     Symlink 777 usr/bin/sidecar -> labctl
     Symlink 777 usr/bin/sleep -> labctl
     ");

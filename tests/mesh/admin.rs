@@ -1,18 +1,17 @@
 //! `labctl mesh install | status | uninstall`, on the embedded cluster and on a real one.
 
-use futures::FutureExt;
 use kube::{ResourceExt, api::DynamicObject};
 use labctl::mesh::install;
 use serde_json::{Value, json};
 
-use crate::world::{World, everywhere};
+use crate::{
+    both::on_both_clusters,
+    world::{NAMESPACE, World},
+};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_mesh_comes_and_goes() {
-    everywhere("mesh-admin", |world| comes_and_goes(world).boxed_local()).await;
-}
+on_both_clusters!(World: the_mesh_comes_and_goes, definitions_of_others_stay_as_they_are);
 
-async fn comes_and_goes(world: &World) {
+async fn the_mesh_comes_and_goes(world: &World) {
     let (code, _, stderr) = world.labctl(&["mesh", "status"]).await;
     assert_eq!((code, stderr.as_str()), (4, ABSENT));
     let (code, _, stderr) = world.labctl(&["mesh", "uninstall"]).await;
@@ -29,19 +28,19 @@ async fn comes_and_goes(world: &World) {
 
     world.make_namespace().await;
     world.pod("web", &["httpbin"]).await;
-    let policy = peer_authentication(world, "STRICT");
+    let policy = peer_authentication("STRICT");
     world.apply(policy.clone()).await;
     let state = world.until_state(|state| state["inSync"] == true && !state["proxies"][0].is_null()).await;
     let proxy = &state["proxies"][0];
     assert_eq!((&proxy["pod"], &proxy["sync"]), (&json!("web"), &json!("SYNCED")));
     assert_eq!(proxy["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(proxy["id"], format!("spiffe://cluster.local/ns/{}/sa/default", world.namespace));
+    assert_eq!(proxy["id"], format!("spiffe://cluster.local/ns/{NAMESPACE}/sa/default"));
     let table = world.must(&["mesh", "status"]).await;
     assert!(table.starts_with("control plane  healthy, 1 of 1 ready\n"), "{table}");
 
     let (code, _, stderr) = world.labctl(&["mesh", "uninstall"]).await;
     assert_eq!(code, 4, "{stderr}");
-    for named in ["the mesh is in use", "mesh-admin/web", "PeerAuthentication mesh-admin/default", "--yes"] {
+    for named in ["the mesh is in use", "meshed/web", "PeerAuthentication meshed/default", "--yes"] {
         assert!(stderr.contains(named), "{stderr}");
     }
     world.delete_namespace().await;
@@ -52,10 +51,10 @@ async fn comes_and_goes(world: &World) {
 
 const ABSENT: &str = "error: there is no mesh of labctl on this cluster\nhint: install it with `labctl mesh install`\n";
 
-fn peer_authentication(world: &World, mode: &str) -> Value {
+fn peer_authentication(mode: &str) -> Value {
     json!({
         "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-        "metadata": { "name": "default", "namespace": world.namespace },
+        "metadata": { "name": "default", "namespace": NAMESPACE },
         "spec": { "mtls": { "mode": mode } },
     })
 }
@@ -67,12 +66,7 @@ fn manifest(kind: &str, name: &str) -> DynamicObject {
     wanted.next().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn definitions_of_others_stay_as_they_are() {
-    everywhere("mesh-kept", |world| kept(world).boxed_local()).await;
-}
-
-async fn kept(world: &World) {
+async fn definitions_of_others_stay_as_they_are(world: &World) {
     const NAME: &str = "peerauthentications.security.istio.io";
     let mut theirs = manifest("CustomResourceDefinition", NAME);
     theirs.metadata.labels = None;
@@ -95,7 +89,7 @@ async fn kept(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_have_is_never_overwritten() {
-    let world = World::embedded("mesh-others").await;
+    let world = World::embedded().await;
     let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "istio-system" } });
     world.apply(namespace).await;
     let (code, _, stderr) = world.labctl(&["mesh", "install"]).await;
@@ -151,7 +145,7 @@ async fn manifests_are_printed_without_a_cluster() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_uses_the_mesh_that_is_there_and_leaves_it() {
-    let world = World::embedded("mesh-used").await;
+    let world = World::embedded().await;
     world.must(&["mesh", "install"]).await;
     let (code, _, stderr) =
         world.labctl(&["run", "mtls-strict", "--image", "localhost/labctl:other", "--deadline", "1s"]).await;

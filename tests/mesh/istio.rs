@@ -10,7 +10,7 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_passes_in_a_mesh_that_does_not_acknowledge() {
-    let world = World::embedded("mesh-istio").await;
+    let world = World::embedded().await;
     for object in install::manifests(&install::Settings::default()).unwrap() {
         world.apply(disguised(object)).await;
     }

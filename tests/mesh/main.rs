@@ -8,6 +8,11 @@ mod machine;
 mod resilience;
 mod world;
 
+#[path = "../support/both.rs"]
+mod both;
+#[path = "../support/real.rs"]
+mod real_cluster;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Secret};
 use kube::{Api, ResourceExt, api::DeleteParams};

@@ -1,6 +1,5 @@
 //! A control plane that is away for a while, on the embedded cluster and on a real one.
 
-use futures::FutureExt;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Pod},
@@ -11,19 +10,19 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::world::{World, everywhere};
+use crate::{
+    both::on_both_clusters,
+    world::{NAMESPACE, World},
+};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sidecars_go_on_while_the_control_plane_is_away() {
-    everywhere("mesh-away", |world| away(world).boxed_local()).await;
-}
+on_both_clusters!(World: sidecars_go_on_while_the_control_plane_is_away);
 
-async fn away(world: &World) {
+async fn sidecars_go_on_while_the_control_plane_is_away(world: &World) {
     world.must(&["mesh", "install"]).await;
     world.make_namespace().await;
     world.service("web", "web").await;
     tokio::join!(world.pod("web", &["httpbin"]), world.pod("caller", &["sleep", "infinity"]));
-    let url = format!("http://web.{}/headers", world.namespace);
+    let url = format!("http://web.{NAMESPACE}/headers");
     let by_mtls = async || world.curl("caller", &url).await.contains("X-Forwarded-Client-Cert").then_some(());
     world.eventually("the caller is in the mesh", &by_mtls).await;
     let root = root(world).await;
@@ -41,7 +40,7 @@ async fn away(world: &World) {
     world
         .apply(json!({
             "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-            "metadata": { "name": "default", "namespace": world.namespace },
+            "metadata": { "name": "default", "namespace": NAMESPACE },
             "spec": { "mtls": { "mode": "DISABLE" } },
         }))
         .await;
@@ -56,7 +55,7 @@ async fn away(world: &World) {
 }
 
 async fn root(world: &World) -> String {
-    let api: Api<ConfigMap> = Api::namespaced(world.client(), world.namespace);
+    let api: Api<ConfigMap> = Api::namespaced(world.client(), NAMESPACE);
     api.get("istio-ca-root-cert").await.unwrap().data.unwrap()["root-cert.pem"].clone()
 }
 
@@ -72,7 +71,7 @@ async fn lifetime(world: &World, life: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_renewed_before_they_end_and_end_if_nobody_renews_them() {
-    let world = World::embedded("mesh-short").await;
+    let world = World::embedded().await;
     world.must(&["mesh", "install"]).await;
     lifetime(&world, "8s").await;
     world.make_namespace().await;
@@ -89,20 +88,20 @@ async fn certificates_are_renewed_before_they_end_and_end_if_nobody_renews_them(
     world.until_state(renewed).await;
     // By the webhook's new certificate, too.
     world.pod("another", &["sleep", "infinity"]).await;
-    let url = "http://web.mesh-short/headers";
+    let url = "http://web.meshed/headers";
     let by_mtls = async || world.curl("caller", url).await.contains("X-Forwarded-Client-Cert").then_some(());
     world.eventually("the caller is in the mesh", &by_mtls).await;
 
     world.scale_control_plane(0).await;
     let said = async || {
-        let pods: Api<Pod> = Api::namespaced(world.client(), "mesh-short");
+        let pods: Api<Pod> = Api::namespaced(world.client(), "meshed");
         let sidecar = LogParams { container: Some("istio-proxy".to_owned()), ..LogParams::default() };
         let log = pods.logs("caller", &sidecar).await.unwrap();
         log.contains("and every peer refuses it").then_some(())
     };
     world.eventually("the sidecar says that its certificate has ended", said).await;
     // Over another Service, since a connection that stands stays.
-    let answer = world.curl("caller", "http://fresh.mesh-short/headers").await;
+    let answer = world.curl("caller", "http://fresh.meshed/headers").await;
     assert!(answer.starts_with("upstream connect error"), "{answer}");
 
     world.scale_control_plane(1).await;

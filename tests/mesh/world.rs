@@ -1,8 +1,13 @@
 //! A cluster with nothing in it, and the binary: the embedded cluster always, a real one if `LABCTL_E2E_KUBECONFIG` names it.
 
-use std::{path::PathBuf, process::Output, sync::LazyLock, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    path::PathBuf,
+    process::Output,
+    time::Duration,
+};
 
-use futures::future::LocalBoxFuture;
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
     Api, Client, ResourceExt,
@@ -13,61 +18,53 @@ use kube::{
 use labctl::cluster::{Connection, Target, connect};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{
-    io::AsyncReadExt,
-    sync::{Mutex, MutexGuard},
-    time::Instant,
-};
+use tokio::{io::AsyncReadExt, time::Instant};
+
+use crate::real_cluster::{self, Turn};
 
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How often is asked what cannot be watched.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The real cluster has room for one mesh.
-static REAL: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+/// The namespace for pods of a test.
+pub const NAMESPACE: &str = "meshed";
 
 pub struct World {
     connection: Connection,
     folder: TempDir,
     kubeconfig: PathBuf,
-    /// The namespace for pods of the test.
-    pub namespace: &'static str,
-    _alone: Option<MutexGuard<'static, ()>>,
-}
-
-/// Runs a test on every cluster that there is; whatever happens, the real one is as empty afterwards as before.
-pub async fn everywhere(namespace: &'static str, test: impl for<'a> Fn(&'a World) -> LocalBoxFuture<'a, ()>) {
-    let embedded = World::embedded(namespace).await;
-    test(&embedded).await;
-    embedded.connection.close().await;
-    let Some(real) = World::real(namespace).await else {
-        eprintln!("not on a real cluster: LABCTL_E2E_KUBECONFIG names none");
-        return;
-    };
-    let done = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(test(&real))).await;
-    real.clean().await;
-    if let Err(panic) = done {
-        std::panic::resume_unwind(panic);
-    }
+    _turn: Option<Turn>,
 }
 
 impl World {
-    pub async fn embedded(namespace: &'static str) -> Self {
+    pub async fn embedded() -> Self {
         let connection = connect(&Target::Embedded).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, serde_yaml::to_string(connection.kubeconfig()).unwrap()).unwrap();
-        Self { connection, folder, kubeconfig, namespace, _alone: None }
+        Self { connection, folder, kubeconfig, _turn: None }
     }
 
-    async fn real(namespace: &'static str) -> Option<Self> {
-        let kubeconfig = PathBuf::from(std::env::var_os("LABCTL_E2E_KUBECONFIG")?);
-        let alone = REAL.lock().await;
+    /// Reaches the real cluster as soon as nobody else uses it; nothing if there is none.
+    pub async fn real(test: &str) -> Option<Self> {
+        let kubeconfig = real_cluster::kubeconfig(test)?;
+        let turn = Turn::take().await;
         let target = Target::Kubernetes { kubeconfig: Some(kubeconfig.clone()), context: None };
         let connection = connect(&target).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        Some(Self { connection, folder, kubeconfig, namespace, _alone: Some(alone) })
+        Some(Self { connection, folder, kubeconfig, _turn: Some(turn) })
+    }
+
+    /// Runs a test; whatever happens, the cluster is as empty afterwards as before.
+    pub async fn test(self, test: impl AsyncFnOnce(&Self)) {
+        let outcome = AssertUnwindSafe(test(&self)).catch_unwind().await;
+        self.delete_namespace().await;
+        let _ = self.labctl(&["mesh", "uninstall", "--yes"]).await;
+        self.connection.close().await;
+        if let Err(panic) = outcome {
+            resume_unwind(panic);
+        }
     }
 
     pub fn client(&self) -> Client {
@@ -107,12 +104,11 @@ impl World {
 
     /// Makes the namespace of the test, with sidecars for its pods.
     pub async fn make_namespace(&self) {
-        let namespace = json!({ "metadata": { "name": self.namespace, "labels": { "istio-injection": "enabled" } } });
+        let namespace = json!({ "metadata": { "name": NAMESPACE, "labels": { "istio-injection": "enabled" } } });
         let api: Api<Namespace> = Api::all(self.client());
         api.create(&PostParams::default(), &serde_json::from_value(namespace).unwrap()).await.unwrap();
         self.eventually("the namespace has its account", async || {
-            let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
-                Api::namespaced(self.client(), self.namespace);
+            let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(self.client(), NAMESPACE);
             accounts.get_opt("default").await.unwrap().map(|_| ())
         })
         .await;
@@ -128,14 +124,14 @@ impl World {
                 "containers": [{ "name": "app", "image": image, "command": command }],
             },
         });
-        let api: Api<Pod> = Api::namespaced(self.client(), self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client(), NAMESPACE);
         api.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await
     }
 
     /// Makes a pod and waits until it is ready; answers its address.
     pub async fn pod(&self, name: &str, command: &[&str]) -> String {
         self.try_pod(name, command).await.unwrap();
-        let api: Api<Pod> = Api::namespaced(self.client(), self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client(), NAMESPACE);
         let ready = wait::conditions::is_pod_running().and(|pod: Option<&Pod>| {
             let conditions = pod.and_then(|pod| pod.status.as_ref()?.conditions.as_ref()).into_iter().flatten();
             conditions.filter(|condition| condition.type_ == "Ready").any(|condition| condition.status == "True")
@@ -150,7 +146,7 @@ impl World {
     /// Makes a Service on port 80 for a pod.
     pub async fn service(&self, name: &str, pod: &str) {
         self.apply(json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": { "name": name, "namespace": self.namespace },
+            "apiVersion": "v1", "kind": "Service", "metadata": { "name": name, "namespace": NAMESPACE },
             "spec": {
                 "selector": { "app": pod },
                 "ports": [{ "name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP" }],
@@ -161,7 +157,7 @@ impl World {
 
     /// What curl prints in a pod's container: the answer, or why there is none.
     pub async fn curl(&self, pod: &str, url: &str) -> String {
-        let api: Api<Pod> = Api::namespaced(self.client(), self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client(), NAMESPACE);
         let command = ["curl", "-sS", "-m", "5", url];
         let parameters = AttachParams::default().container("app").stderr(true);
         let mut process = api.exec(pod, command, &parameters).await.unwrap();
@@ -216,15 +212,10 @@ impl World {
     /// Deletes the namespace of the test, and waits until it is gone.
     pub async fn delete_namespace(&self) {
         let api: Api<Namespace> = Api::all(self.client());
-        let _ = api.delete(self.namespace, &DeleteParams::default()).await;
+        let _ = api.delete(NAMESPACE, &DeleteParams::default()).await;
         self.eventually("the namespace is gone", async || {
-            api.get_opt(self.namespace).await.unwrap().is_none().then_some(())
+            api.get_opt(NAMESPACE).await.unwrap().is_none().then_some(())
         })
         .await;
-    }
-
-    async fn clean(&self) {
-        self.delete_namespace().await;
-        let _ = self.labctl(&["mesh", "uninstall", "--yes"]).await;
     }
 }

@@ -166,7 +166,7 @@ fn client_config(service: SocketAddr, app: SocketAddr) -> ProxyConfig {
         addresses: vec![service.ip()],
         port: service.port(),
         protocol: Protocol::Tcp,
-        endpoints: vec![Endpoint { address: app, tls: true }],
+        endpoints: vec![Endpoint { address: app, tls: true, workload: None }],
         tls,
     };
     ProxyConfig {

@@ -12,11 +12,14 @@ use labctl::cluster::Patience;
 use serde_json::{Value, json};
 
 use crate::{
+    both::on_both_clusters,
     objects::{config_map, namespace, object},
     other::Other,
     support::{Home, document, parts, two_namespaces},
     surroundings::A_STEP_THAT_PASSES,
 };
+
+on_both_clusters!(Other: two_runs_on_one_cluster_are_kept_apart, what_holds_a_namespace_is_said);
 
 fn patience() -> Patience {
     Patience::silent(Duration::from_secs(60))
@@ -79,31 +82,27 @@ async fn what_a_killed_run_left_is_found_and_removed() {
     other.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_runs_on_one_cluster_are_kept_apart() {
-    for other in Other::all().await {
-        let (first, second) = (other.run("first"), other.run("second"));
-        let (one, two) = (other.name("one"), other.name("two"));
-        first.apply(vec![namespace(&one), config_map(&one, "settings")], &patience()).await.unwrap();
-        second.apply(vec![namespace(&two), config_map("default", &two)], &patience()).await.unwrap();
+async fn two_runs_on_one_cluster_are_kept_apart(other: &Other) {
+    let (first, second) = (other.run("first"), other.run("second"));
+    let (one, two) = (other.name("one"), other.name("two"));
+    first.apply(vec![namespace(&one), config_map(&one, "settings")], &patience()).await.unwrap();
+    second.apply(vec![namespace(&two), config_map("default", &two)], &patience()).await.unwrap();
 
-        let (code, stdout, stderr) = down(&other, &["--run", &other.name("first"), "--yes"]);
-        assert_eq!(code, 0, "{stdout}{stderr}");
-        assert_eq!(stdout.lines().last(), Some("run first is gone: nothing on the cluster has its label"));
-        assert!(!other.has_namespace(&one).await && other.has_namespace(&two).await);
-        let (code, stdout, _) = down(&other, &["--run", &other.name("second"), "--verify", "-o", "json"]);
-        let document: Value = serde_json::from_str(&stdout).unwrap();
-        let kinds: Vec<&str> = document["runs"][0]["objects"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|object| object["kind"].as_str().unwrap())
-            .collect();
-        assert_eq!((code, document["kind"].as_str()), (1, Some("Leftovers")));
-        assert_eq!(kinds, ["Namespace", "ConfigMap"]);
-        assert_eq!(second.clean(&patience()).await, []);
-        other.end().await;
-    }
+    let (code, stdout, stderr) = down(other, &["--run", &other.name("first"), "--yes"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(stdout.lines().last(), Some("run first is gone: nothing on the cluster has its label"));
+    assert!(!other.has_namespace(&one).await && other.has_namespace(&two).await);
+    let (code, stdout, _) = down(other, &["--run", &other.name("second"), "--verify", "-o", "json"]);
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    let kinds: Vec<&str> = document["runs"][0]["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|object| object["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!((code, document["kind"].as_str()), (1, Some("Leftovers")));
+    assert_eq!(kinds, ["Namespace", "ConfigMap"]);
+    assert_eq!(second.clean(&patience()).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,34 +124,30 @@ async fn somebody_has_to_say_which_of_several_runs_is_over() {
     other.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_holds_a_namespace_is_said() {
-    for other in Other::all().await {
-        let (run, name) = (other.run("held"), other.name("held"));
-        let mut held = config_map(&name, "held");
-        held.metadata.finalizers = Some(vec!["example.org/hold".to_owned()]);
-        run.apply(vec![namespace(&name), held], &patience()).await.unwrap();
+async fn what_holds_a_namespace_is_said(other: &Other) {
+    let (run, name) = (other.run("held"), other.name("held"));
+    let mut held = config_map(&name, "held");
+    held.metadata.finalizers = Some(vec!["example.org/hold".to_owned()]);
+    run.apply(vec![namespace(&name), held], &patience()).await.unwrap();
 
-        let (code, stdout, stderr) = down(&other, &["--run", &name, "--yes", "--deadline", "15s"]);
-        assert_eq!(code, 1, "{stdout}{stderr}");
-        let waited = "Namespace held: gave up waiting for Namespace held to be deleted: Namespace held is held by ";
-        assert!(stdout.contains(waited), "{stdout}");
-        let (code, stdout, _) = down(&other, &["--run", &name, "--verify"]);
-        assert_eq!(code, 1);
-        for part in [
-            "\n  Namespace held and 1 object in it\n    being deleted since 20",
-            "\n    blocked: Some content in the namespace has finalizers remaining: example.org/hold in 1 resource instances\n",
-        ] {
-            assert!(stdout.contains(part), "{part}\n{stdout}");
-        }
-
-        let maps: Api<ConfigMap> = Api::namespaced(other.client(), &name);
-        let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        maps.patch("held", &PatchParams::default(), &released).await.unwrap();
-        let (code, stdout, stderr) = down(&other, &["--run", &name, "--yes"]);
-        assert_eq!(code, 0, "{stdout}{stderr}");
-        other.end().await;
+    let (code, stdout, stderr) = down(other, &["--run", &name, "--yes", "--deadline", "15s"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    let waited = "Namespace held: gave up waiting for Namespace held to be deleted: Namespace held is held by ";
+    assert!(stdout.contains(waited), "{stdout}");
+    let (code, stdout, _) = down(other, &["--run", &name, "--verify"]);
+    assert_eq!(code, 1);
+    for part in [
+        "\n  Namespace held and 1 object in it\n    being deleted since 20",
+        "\n    blocked: Some content in the namespace has finalizers remaining: example.org/hold in 1 resource instances\n",
+    ] {
+        assert!(stdout.contains(part), "{part}\n{stdout}");
     }
+
+    let maps: Api<ConfigMap> = Api::namespaced(other.client(), &name);
+    let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    maps.patch("held", &PatchParams::default(), &released).await.unwrap();
+    let (code, stdout, stderr) = down(other, &["--run", &name, "--yes"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,11 +7,14 @@ use labctl::cluster::{Cluster, Patience, RunId, Target, connect};
 use serde_json::json;
 
 use crate::{
+    both::on_both_clusters,
     cable::Cable,
     other::Other,
     support::{Home, Running, parts, two_namespaces},
     surroundings::A_STEP_THAT_PASSES,
 };
+
+on_both_clusters!(Other: requests_and_watches_go_on_after_an_outage);
 
 /// A cluster, somebody's home, and the cable between them.
 struct Scene {
@@ -105,38 +108,34 @@ async fn a_short_outage_is_ridden_out_in_every_phase() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_and_watches_go_on_after_an_outage() {
-    for other in Other::all().await {
-        let mut kubeconfig = other.kubeconfig().clone();
-        let cable = Cable::lay(&mut kubeconfig).await;
-        let home = Home::new();
-        let file = home.path("kubeconfig");
-        std::fs::write(&file, serde_yaml::to_string(&kubeconfig).unwrap()).unwrap();
-        let connection = connect(&Target::Kubernetes { kubeconfig: Some(file), context: None }).await.unwrap();
-        let run = Cluster::new(connection.client(), RunId::known(other.name("outage")));
-        let patience = Patience::silent(Duration::from_secs(60));
-        let name = other.name("outage");
-        let object = |value| -> DynamicObject { serde_json::from_value(value).unwrap() };
-        let objects = vec![
-            object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": &name}})),
-            object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": &name}})),
-        ];
-        cable.cut();
-        let mended = async {
-            cable.refuses(3).await;
-            cable.mend();
-        };
-        let (applied, ()) = tokio::join!(run.apply(objects, &patience), mended);
-        assert_eq!(applied.unwrap().len(), 2);
-        cable.cut();
-        let mended = async {
-            cable.refuses(3).await;
-            cable.mend();
-        };
-        let (left, ()) = tokio::join!(run.clean(&patience), mended);
-        assert_eq!(left, []);
-        assert!(!other.has_namespace(&name).await);
-        other.end().await;
-    }
+async fn requests_and_watches_go_on_after_an_outage(other: &Other) {
+    let mut kubeconfig = other.kubeconfig().clone();
+    let cable = Cable::lay(&mut kubeconfig).await;
+    let home = Home::new();
+    let file = home.path("kubeconfig");
+    std::fs::write(&file, serde_yaml::to_string(&kubeconfig).unwrap()).unwrap();
+    let connection = connect(&Target::Kubernetes { kubeconfig: Some(file), context: None }).await.unwrap();
+    let run = Cluster::new(connection.client(), RunId::known(other.name("outage")));
+    let patience = Patience::silent(Duration::from_secs(60));
+    let name = other.name("outage");
+    let object = |value| -> DynamicObject { serde_json::from_value(value).unwrap() };
+    let objects = vec![
+        object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": &name}})),
+        object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": &name}})),
+    ];
+    cable.cut();
+    let mended = async {
+        cable.refuses(3).await;
+        cable.mend();
+    };
+    let (applied, ()) = tokio::join!(run.apply(objects, &patience), mended);
+    assert_eq!(applied.unwrap().len(), 2);
+    cable.cut();
+    let mended = async {
+        cable.refuses(3).await;
+        cable.mend();
+    };
+    let (left, ()) = tokio::join!(run.clean(&patience), mended);
+    assert_eq!(left, []);
+    assert!(!other.has_namespace(&name).await);
 }

@@ -15,3 +15,8 @@ mod support;
 mod surroundings;
 mod usage;
 mod whole;
+
+#[path = "../support/both.rs"]
+mod both;
+#[path = "../support/real.rs"]
+mod real_cluster;

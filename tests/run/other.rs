@@ -1,14 +1,13 @@
 //! Clusters that are there before and after a run: one of the test's own process, and a real one if there is one.
 
-use std::{env, fs, path::PathBuf};
+use std::fs;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, config::Kubeconfig};
 use labctl::cluster::{Cluster, Connection, RunId, Target, connect};
 use tempfile::TempDir;
 
-/// The variable that names the kubeconfig of a real cluster for tests.
-const REAL: &str = "LABCTL_E2E_KUBECONFIG";
+use crate::real_cluster;
 
 /// A cluster that is there.
 pub struct Other {
@@ -24,17 +23,10 @@ impl Other {
         Self::of(connect(&Target::Embedded).await.unwrap())
     }
 
-    /// One in this process and, if there is one, a real one.
-    pub async fn all() -> Vec<Self> {
-        let mut all = vec![Self::embedded().await];
-        match env::var_os(REAL) {
-            Some(file) => {
-                let target = Target::Kubernetes { kubeconfig: Some(PathBuf::from(file)), context: None };
-                all.push(Self::of(connect(&target).await.unwrap()));
-            }
-            None => eprintln!("not tested on a real cluster: {REAL} is not set"),
-        }
-        all
+    /// The real one, if there is one.
+    pub async fn real(test: &str) -> Option<Self> {
+        let target = Target::Kubernetes { kubeconfig: Some(real_cluster::kubeconfig(test)?), context: None };
+        Some(Self::of(connect(&target).await.unwrap()))
     }
 
     fn of(connection: Connection) -> Self {
@@ -75,6 +67,11 @@ impl Other {
 
     pub async fn has_namespace(&self, name: &str) -> bool {
         Api::<Namespace>::all(self.client()).get_opt(name).await.unwrap().is_some()
+    }
+
+    pub async fn test(self, test: impl AsyncFnOnce(&Self)) {
+        test(&self).await;
+        self.end().await;
     }
 
     pub async fn end(self) {

@@ -5,9 +5,12 @@ use kube::{Api, api::PostParams};
 use serde_json::json;
 
 use crate::{
+    both::on_both_clusters,
     other::Other,
     support::{Home, parts, two_namespaces},
 };
+
+on_both_clusters!(Other: all_that_is_missing_is_said_before_anything_is_touched);
 
 const ASKS: &str = "
   - name: look
@@ -35,16 +38,12 @@ fn run_as(other: &Other, user: &str) -> (i32, String) {
     (code, stderr)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_that_is_missing_is_said_before_anything_is_touched() {
-    for other in Other::all().await {
-        let (code, stderr) = run_as(&other, &other.name("trainee"));
-        assert_eq!(code, 4, "{stderr}");
-        let (table, hint) = stderr.split_once("error: ").unwrap().1.split_once("hint: ").unwrap();
-        insta::allow_duplicates! { insta::assert_snapshot!("missing_rights", table) };
-        assert!(hint.starts_with("nothing was touched; somebody who has these rights can give them with"), "{hint}");
-        other.end().await;
-    }
+async fn all_that_is_missing_is_said_before_anything_is_touched(other: &Other) {
+    let (code, stderr) = run_as(other, &other.name("trainee"));
+    assert_eq!(code, 4, "{stderr}");
+    let (table, hint) = stderr.split_once("error: ").unwrap().1.split_once("hint: ").unwrap();
+    insta::allow_duplicates! { insta::assert_snapshot!("missing_rights", table) };
+    assert!(hint.starts_with("nothing was touched; somebody who has these rights can give them with"), "{hint}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

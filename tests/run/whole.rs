@@ -1,15 +1,29 @@
-//! The lab of the README, from start to end.
+//! The bundled labs, from start to end.
 
 use crate::support::{Home, cell, document, parts};
 
+/// Runs a bundled lab that must pass, and answers what a person sees.
+fn passes(lab: &str, settings: &[&str]) -> String {
+    let home = Home::new();
+    let (code, stdout, stderr) = parts(&home.run(&[&["run", lab], settings].concat()));
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    assert_eq!(home.leftovers(), Vec::<std::path::PathBuf>::new());
+    regex::Regex::new(r"[0-9]+\.[0-9] s").unwrap().replace_all(&stdout, "<time>").into_owned()
+}
+
 #[test]
 fn mtls_strict_passes_and_shows_every_matrix() {
-    let home = Home::new();
-    let (code, stdout, stderr) = parts(&home.run(&["run", "mtls-strict"]));
-    assert_eq!(code, 0, "{stdout}\n{stderr}");
-    let durations = regex::Regex::new(r"[0-9]+\.[0-9] s").unwrap();
-    insta::assert_snapshot!("mtls_strict", durations.replace_all(&stdout, "<time>"));
-    assert_eq!(home.leftovers(), Vec::<std::path::PathBuf>::new());
+    insta::assert_snapshot!("mtls_strict", passes("mtls-strict", &[]));
+}
+
+#[test]
+fn boards_passes_in_a_project_of_any_name() {
+    insta::assert_snapshot!("boards", passes("boards", &["--set", "project=team-7"]));
+}
+
+#[test]
+fn hello_mesh_passes() {
+    insta::assert_snapshot!("hello_mesh", passes("hello-mesh", &[]));
 }
 
 #[test]

@@ -44,8 +44,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
         "/echo" => Response::new(request.into_body().boxed()),
         "/large" => Response::new(zeros(request.uri().query().unwrap().parse().unwrap())),
         "/trailers" => {
-            let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
-            Response::new(text("hello".to_owned()).with_trailers(async { Some(Ok(trailers)) }).boxed())
+            let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("5"))]);
+            let body = text("hello".to_owned()).with_trailers(async { Some(Ok(trailers)) }).boxed();
+            Response::builder().header("content-type", "application/grpc").body(body).unwrap()
         }
         "/upgrade" => upgrade(request),
         _ => {

@@ -103,7 +103,7 @@ async fn trailers_pass() {
     let request = Request::get(format!("http://{HOST}/trailers")).header("te", "trailers");
     let response = sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
     let body = response.into_body().collect().await.unwrap();
-    assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(body.trailers().unwrap()["grpc-status"], "5");
     assert_eq!(body.to_bytes(), "hello");
 }
 

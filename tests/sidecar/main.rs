@@ -5,6 +5,7 @@ mod app;
 mod client;
 mod clients;
 mod http;
+mod metrics;
 mod net;
 mod nonsense;
 mod pki;

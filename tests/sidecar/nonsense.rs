@@ -56,7 +56,7 @@ proptest! {
 
     #[test]
     fn first_bytes_are_told_apart(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..600), hello_like()]) {
-        let _ = sniff::offered_alpn(&bytes);
+        let _ = sniff::offered(&bytes);
         for end in 1..bytes.len().min(64) {
             if let Some(decided) = sniff::guess(&bytes[..end - 1]) {
                 prop_assert_eq!(sniff::guess(&bytes[..end]), Some(decided), "more bytes take nothing back");

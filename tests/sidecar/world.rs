@@ -158,7 +158,7 @@ pub fn client_config(protocol: Protocol, tls: ClientTls) -> ProxyConfig {
         addresses: vec![SERVICE.ip()],
         port: SERVICE.port(),
         protocol,
-        endpoints: vec![Endpoint { address: APP, tls: tls != ClientTls::Disable }],
+        endpoints: vec![Endpoint { address: APP, tls: tls != ClientTls::Disable, workload: Some("httpbin-v1".into()) }],
         tls,
     };
     ProxyConfig {

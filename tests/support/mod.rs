@@ -4,35 +4,11 @@
 
 #![allow(dead_code, unused_imports, unused_macros)] // Every test binary uses a part of this.
 
+mod both;
 mod real;
 mod world;
 
 pub use real::Turn;
 pub use world::{Ran, World, within};
 
-/// Makes of each function, an `async fn(&World)`, a test on the embedded cluster and a test on the real one.
-///
-/// The latter are `on_k8s::...`, so that `cargo test -- on_k8s` runs nothing else.
-macro_rules! on_both_clusters {
-    ($($test:ident),+ $(,)?) => {
-        mod on_embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    crate::support::World::embedded().await.run(super::$test).await;
-                }
-            )+
-        }
-        mod on_k8s {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    if let Some(world) = crate::support::World::real(stringify!($test)).await {
-                        world.run(super::$test).await;
-                    }
-                }
-            )+
-        }
-    };
-}
-pub(crate) use on_both_clusters;
+pub(crate) use both::on_both_clusters;

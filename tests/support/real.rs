@@ -1,5 +1,7 @@
 //! Which real cluster tests may use, and whose turn it is.
 
+#![allow(dead_code)] // Every test binary uses a part of this.
+
 use std::{fs::File, path::PathBuf};
 
 /// Names the kubeconfig of a cluster that the tests may use as if it were theirs.

@@ -88,7 +88,7 @@ impl World {
     }
 
     /// Runs a test, and leaves the cluster as it was, whatever comes of it.
-    pub async fn run(self, test: impl AsyncFnOnce(&Self)) {
+    pub async fn test(self, test: impl AsyncFnOnce(&Self)) {
         let outcome = AssertUnwindSafe(test(&self)).catch_unwind().await;
         if outcome.is_err() {
             self.explain().await;
@@ -160,8 +160,12 @@ impl World {
         ran.stdout
     }
 
-    /// Installs the mesh and waits until it injects.
+    /// Installs the mesh and waits until it injects. One that is there already is used, and stays.
     pub async fn install_mesh(&self) {
+        let deployments: Api<Deployment> = Api::namespaced(self.client(), "istio-system");
+        if deployments.get_opt("labctl-mesh").await.unwrap().is_some() {
+            return;
+        }
         self.has_mesh.store(true, Ordering::Release);
         self.labctl_ok(&["mesh", "install", "--yes", "--image", &self.image()]).await;
     }

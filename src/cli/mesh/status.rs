@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cluster::mesh::status::{ControlPlaneState, MeshState, ProxyState, Sync},
-    report::style::{Paint, Style},
+    report::{
+        columns::columns,
+        style::{Paint, Style},
+    },
 };
 
 /// How long the cluster may take to answer.
@@ -119,20 +122,11 @@ fn proxies(proxies: &[ProxyState], wide: bool, style: Style, now: Timestamp) -> 
         header.extend(["CONFIGURATION", "IDENTITY"]);
     }
     let rows: Vec<Vec<String>> = proxies.iter().map(cells).collect();
-    let width = |column: usize| {
-        let longest = rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
-        longest.max(header[column].len())
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells.zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
-        padded.join("  ").trim_end().to_owned()
-    };
-    let mut text = style.paint(Paint::Dim, &line(&mut header.iter().copied())) + "\n";
-    for (row, proxy) in rows.iter().zip(proxies) {
-        let shown = line(&mut row.iter().map(String::as_str));
+    let lines = columns(&header, &rows);
+    let mut text = style.paint(Paint::Dim, &lines[0]) + "\n";
+    for (shown, proxy) in lines[1..].iter().zip(proxies) {
         let paint = if proxy.sync == Sync::Synced { None } else { Some(Paint::Yellow) };
-        text.push_str(&paint.map_or(shown.clone(), |paint| style.paint(paint, &shown)));
+        text.push_str(&paint.map_or(shown.clone(), |paint| style.paint(paint, shown)));
         text.push('\n');
         if let Some(waits_for) = &proxy.waits_for {
             let _ = writeln!(text, "  waits for {waits_for}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     lab::{
-        action::{Action, Exec, Mark, Reference},
+        action::{Action, Apply, Exec, Mark, Reference},
         model::{Lab, Step},
     },
     render::manifest,
@@ -20,13 +20,18 @@ pub(super) fn block(lab: &Lab, step: &Step) -> String {
 pub(super) fn commands(lab: &Lab, action: &Action) -> String {
     match action {
         Action::Annotate(mark) => marked("annotate", mark),
-        Action::Apply(apply) => format!("kubectl apply -f - <<'EOF'\n{}EOF", manifest::write(&apply.objects)),
+        Action::Apply(apply) => applied(apply),
         Action::Delete(target) => format!("kubectl delete {}", named(target)),
         Action::Exec(exec) => executed(lab, exec),
         Action::Label(mark) => marked("label", mark),
+        Action::Refused(refused) => format!("# Is refused: {}\n{}", refused.because, applied(&refused.apply)),
         Action::Restart(target) => format!("kubectl rollout restart {}", named(target)),
         Action::Scale(scale) => format!("kubectl scale {} --replicas={}", named(&scale.target), scale.replicas),
     }
+}
+
+fn applied(apply: &Apply) -> String {
+    format!("kubectl apply -f - <<'EOF'\n{}EOF", manifest::write(&apply.objects))
 }
 
 fn named(target: &Reference) -> String {

@@ -1,9 +1,7 @@
 //! Installing our mesh, or bringing the one that is there up to date.
 
-use k8s_openapi::{
-    api::admissionregistration::v1::MutatingWebhookConfiguration,
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use futures::future::try_join_all;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
@@ -20,7 +18,10 @@ use crate::{
         labels,
         wait::{Progress, State, named, until},
     },
-    mesh::install::{CONTROL_PLANE, ROOT_NAMESPACE},
+    mesh::{
+        control_plane::trust,
+        install::{CONTROL_PLANE, ROOT_NAMESPACE, WEBHOOK_KINDS},
+    },
 };
 
 /// What became of an object of the mesh.
@@ -181,25 +182,23 @@ impl Cluster {
         self.until_injecting(patience).await
     }
 
-    /// Waits until the control plane has put its root certificate into its webhook.
+    /// Waits until the control plane has put its root certificate into its webhooks.
     ///
     /// # Errors
     /// [`ClusterError::Late`].
     pub async fn until_injecting(&self, patience: &Patience) -> Result<(), ClusterError> {
-        let webhooks: Api<MutatingWebhookConfiguration> = Api::all(self.client());
-        let waiting_for = "the control plane to take over injection";
-        until(webhooks, named(CONTROL_PLANE), waiting_for, patience, |state: &State<MutatingWebhookConfiguration>| {
-            let mut hooks = state.values().flat_map(|found| found.webhooks.iter().flatten()).peekable();
-            let there = hooks.peek().is_some();
-            if there
-                && hooks.all(|hook| hook.client_config.ca_bundle.as_ref().is_some_and(|bundle| !bundle.0.is_empty()))
-            {
-                Progress::Done(())
-            } else {
-                Progress::Waiting("its webhook has no root certificate yet".to_owned())
-            }
-        })
-        .await
+        let trusted = WEBHOOK_KINDS.into_iter().map(|kind| {
+            let webhooks: Api<DynamicObject> = Api::all_with(self.client(), &trust::webhook_resource(kind));
+            let waiting_for = "the control plane to take over injection";
+            until(webhooks, named(CONTROL_PLANE), waiting_for, patience, |state: &State<DynamicObject>| {
+                let mut bundles = state.values().flat_map(trust::bundles).peekable();
+                match bundles.peek().is_some() && bundles.all(|bundle| bundle.is_some()) {
+                    true => Progress::Done(()),
+                    false => Progress::Waiting("its webhook has no root certificate yet".to_owned()),
+                }
+            })
+        });
+        try_join_all(trusted).await.map(drop)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use k8s_openapi::api::{
-    admissionregistration::v1::MutatingWebhookConfiguration,
     apps::v1::Deployment,
     core::v1::{ConfigMap, Pod},
 };
-use kube::{Api, ResourceExt};
+use kube::{Api, ResourceExt, api::DynamicObject};
 use serde::Serialize;
 
 use super::{MeshError, Presence};
@@ -20,9 +20,12 @@ use crate::{
             trust,
         },
         distribute::ProxyStatus,
-        install::{CONTROL_PLANE, ROOT_NAMESPACE},
+        install::{CONTROL_PLANE, ROOT_NAMESPACE, WEBHOOK_KINDS},
     },
 };
+
+/// What is missing without each of the [`WEBHOOK_KINDS`].
+const WITHOUT: [&str; 2] = ["no pod gets a sidecar", "policies are accepted that make no sense"];
 
 /// How the mesh is.
 #[derive(Clone, Debug, Serialize)]
@@ -159,7 +162,11 @@ impl Cluster {
         Ok(MeshState { in_sync, control_plane, proxies, pending })
     }
 
-    async fn published_mesh_status(&self) -> Result<Option<Published>, ClusterError> {
+    /// What the control plane has published; nothing if it has not, or nothing that can be read.
+    ///
+    /// # Errors
+    /// A failed request.
+    pub async fn published_mesh_status(&self) -> Result<Option<Published>, ClusterError> {
         let maps: Api<ConfigMap> = Api::namespaced(self.client(), ROOT_NAMESPACE);
         let map = maps.get_opt(CONFIG_MAP).await;
         let map = map.map_err(ClusterError::request(format!("read ConfigMap {ROOT_NAMESPACE}/{CONFIG_MAP}")))?;
@@ -176,21 +183,23 @@ impl Cluster {
         Ok((ready, deployment.spec.replicas.unwrap_or(1)))
     }
 
-    /// What is wrong with the webhook: it is gone, or the API server knows it by another root than the mesh's.
+    /// What is wrong with the webhooks: one is gone, or the API server knows it by another root than the mesh's.
     async fn webhook_problem(&self) -> Result<Option<String>, ClusterError> {
-        let webhooks: Api<MutatingWebhookConfiguration> = Api::all(self.client());
-        let doing = format!("read MutatingWebhookConfiguration {CONTROL_PLANE}");
-        let webhook = webhooks.get_opt(CONTROL_PLANE).await.map_err(ClusterError::request(doing))?;
         let maps: Api<ConfigMap> = Api::namespaced(self.client(), ROOT_NAMESPACE);
         let doing = format!("read ConfigMap {ROOT_NAMESPACE}/{}", trust::CONFIG_MAP);
         let root = maps.get_opt(trust::CONFIG_MAP).await.map_err(ClusterError::request(doing))?;
         let root = root.and_then(|map| map.data?.remove(trust::KEY));
-        let Some(webhook) = webhook else { return Ok(Some("its webhook is gone: no pod gets a sidecar".to_owned())) };
-        let trusted = webhook.webhooks.iter().flatten().all(|hook| {
-            let bundle = hook.client_config.ca_bundle.as_ref().map(|bundle| bundle.0.as_slice());
-            bundle.is_some() && bundle == root.as_ref().map(String::as_bytes)
-        });
-        Ok((!trusted).then(|| "the API server does not know its webhook by the mesh's root yet".to_owned()))
+        let root = root.map(|root| STANDARD.encode(root));
+        for (kind, without) in WEBHOOK_KINDS.into_iter().zip(WITHOUT) {
+            let webhooks: Api<DynamicObject> = Api::all_with(self.client(), &trust::webhook_resource(kind));
+            let doing = format!("read {kind} {CONTROL_PLANE}");
+            let webhook = webhooks.get_opt(CONTROL_PLANE).await.map_err(ClusterError::request(doing))?;
+            let Some(webhook) = webhook else { return Ok(Some(format!("its webhook is gone: {without}"))) };
+            if root.is_none() || trust::bundles(&webhook).any(|bundle| bundle != root.as_deref()) {
+                return Ok(Some("the API server does not know its webhook by the mesh's root yet".to_owned()));
+            }
+        }
+        Ok(None)
     }
 }
 

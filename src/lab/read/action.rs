@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use crate::{
     lab::{
-        action::{Action, Apply, Exec, Mark, Reference, Scale},
+        action::{Action, Apply, Exec, Mark, Reference, Refused, Scale},
         fields::{Fields, collect, list, mapping, number, text},
         kinds,
         position::{Located, Span},
@@ -17,7 +17,7 @@ use crate::{
     render::{Excerpt, RenderError, object::Object},
 };
 
-const ACTIONS: &[&str] = &["annotate", "apply", "delete", "exec", "label", "restart", "scale"];
+const ACTIONS: &[&str] = &["annotate", "apply", "delete", "exec", "label", "refused", "restart", "scale"];
 
 impl Reader<'_> {
     /// Reads a list of actions that must not be empty.
@@ -38,6 +38,7 @@ impl Reader<'_> {
             "delete" => Action::Delete(self.target_only("`delete`", node, key.at)?),
             "exec" => Action::Exec(self.exec(node, key.at)?),
             "label" => Action::Label(self.mark(node, key.at, "labels")?),
+            "refused" => Action::Refused(self.refused(node, key.at)?),
             "restart" => Action::Restart(self.target_only("`restart`", node, key.at)?),
             _ => Action::Scale(self.scale(node, key.at)?),
         };
@@ -46,13 +47,30 @@ impl Reader<'_> {
 
     fn apply(&self, node: &Node, key: Span) -> Option<Apply> {
         let mut fields = Fields::open(self.problems, "`apply`", node)?.under(key);
+        let template = self.template(&mut fields);
+        fields.finish();
+        self.rendered(template?)
+    }
+
+    fn refused(&self, node: &Node, key: Span) -> Option<Refused> {
+        let mut fields = Fields::open(self.problems, "`refused`", node)?.under(key);
+        let template = self.template(&mut fields);
+        let because = fields.text("because", "part of what the cluster says to it");
+        fields.finish();
+        Some(Refused { apply: self.rendered(template?)?, because: because?.value })
+    }
+
+    /// `template`, and what it is given.
+    fn template<'n>(&self, fields: &mut Fields<'n>) -> Option<Given<'n>> {
         let template = fields.text("template", "a path below `templates/`");
         let with = match fields.optional("with") {
             Some(node) => mapping(self.problems, "with", node),
             None => Some(&[][..]),
         };
-        fields.finish();
-        let (template, given) = (template?, with?);
+        Some((template?, with?))
+    }
+
+    fn rendered(&self, (template, given): Given<'_>) -> Option<Apply> {
         self.all_read(&template, given)?;
         let with = with_values(given);
         let mut scope = self.scope.clone();
@@ -230,6 +248,9 @@ impl Reader<'_> {
         }
     }
 }
+
+/// A template's path, and the values for it.
+type Given<'n> = (Located<String>, &'n [(Located<String>, Node)]);
 
 /// A kind of object as a lab names it.
 pub(super) struct Kind {

@@ -11,7 +11,7 @@ use crate::lab::{
 };
 use crate::probe::verdict::Expected;
 
-const CHECKS: &[&str] = &["http", "logs", "matrix", "resource"];
+const CHECKS: &[&str] = &["certificate", "http", "logs", "matrix", "resource"];
 
 impl Reader<'_> {
     /// Reads `expect`, which must not be empty.
@@ -28,6 +28,7 @@ impl Reader<'_> {
     fn check(&self, node: &Node) -> Option<Located<Check>> {
         let (key, node) = self.tagged("a check", node, CHECKS)?;
         let check = match key.as_str() {
+            "certificate" => Check::Certificate(self.certificate(node, key.at)?),
             "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
             "matrix" => Check::Matrix(self.matrix(node, key.at)?),

@@ -21,10 +21,14 @@ use crate::{
         control_plane::{certificates::IssuedCertificate, configuration::LONGEST_WAIT},
         distribute::PodName,
         identity::SpiffeId,
+        inject,
         svid::{self, SvidError},
         tls::{self, TlsError},
     },
-    sidecar::config::{ProxyConfig, Svid},
+    sidecar::{
+        config::{ProxyConfig, Svid},
+        telemetry::Workload,
+    },
 };
 
 /// Where the mesh's root is mounted.
@@ -81,6 +85,12 @@ impl ControlPlane {
         let (name, port) = address.rsplit_once(':').ok_or(AgentError::Variable("CA_ADDR"))?;
         let port = port.parse().map_err(|_| AgentError::Variable("CA_ADDR"))?;
         Ok(Self { name: name.to_owned(), port, pod, id, host })
+    }
+
+    /// The workload of the pod, if injection has told it.
+    pub(super) fn workload(&self) -> Option<Workload> {
+        let name = self.host.env(inject::WORKLOAD_VARIABLE).filter(|name| !name.is_empty())?;
+        Some(Workload { namespace: self.pod.namespace.as_str().into(), name: name.into() })
     }
 
     /// Asks for a certificate for a new key.

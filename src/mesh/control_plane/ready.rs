@@ -13,7 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub enum Condition {
     /// The namespaces were given the mesh's root.
     Namespaces,
-    /// The API server trusts the webhook.
+    /// The API server trusts the webhook that judges mesh resources.
+    Validation,
+    /// The API server trusts the webhook that injects sidecars.
     Webhook,
     /// The cluster's objects are known.
     World,
@@ -25,7 +27,7 @@ pub struct Readiness(Arc<watch::Sender<BTreeSet<Condition>>>);
 
 impl Default for Readiness {
     fn default() -> Self {
-        let all = [Condition::Namespaces, Condition::Webhook, Condition::World];
+        let all = [Condition::Namespaces, Condition::Validation, Condition::Webhook, Condition::World];
         Self(Arc::new(watch::Sender::new(all.into())))
     }
 }
@@ -65,7 +67,7 @@ mod tests {
         let readiness = Readiness::default();
         let ask = || router(readiness.clone()).oneshot(Request::get("/readyz").body(Body::empty()).unwrap());
         assert_eq!(ask().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
-        for condition in [Condition::Namespaces, Condition::Webhook] {
+        for condition in [Condition::Namespaces, Condition::Validation, Condition::Webhook] {
             readiness.meet(condition);
         }
         let (response, ()) = tokio::join!(ask(), async { readiness.meet(Condition::World) });

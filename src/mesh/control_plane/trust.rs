@@ -1,19 +1,17 @@
-//! Lets the cluster know the mesh's root: every namespace by a ConfigMap, the API server by the webhook's `caBundle`.
+//! Lets the cluster know the mesh's root: every namespace by a ConfigMap, the API server by the webhooks' `caBundle`.
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{StreamExt, stream};
 use k8s_openapi::{
-    ByteString,
-    api::{
-        admissionregistration::v1::MutatingWebhookConfiguration,
-        core::v1::{ConfigMap, Namespace},
-    },
+    api::core::v1::{ConfigMap, Namespace},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event},
@@ -138,9 +136,16 @@ async fn write(client: &kube::Client, namespace: &str, root: &Root) -> kube::Res
     api.patch(CONFIG_MAP, &PatchParams::apply(CONTROL_PLANE).force(), &Patch::Apply(map)).await.map(|_| ())
 }
 
-/// Tells the API server by which root it knows the webhook; `done` is called once it does. Never ends by itself.
-pub async fn in_webhook(host: Arc<dyn Host>, client: kube::Client, root: String, done: impl FnOnce()) {
-    let api: Api<MutatingWebhookConfiguration> = Api::all(client);
+/// Tells the API server by which root it knows the webhooks of one kind of configuration; `done` is called once it does.
+/// Never ends by itself.
+pub async fn in_webhook(
+    host: Arc<dyn Host>,
+    client: kube::Client,
+    kind: &'static str,
+    root: String,
+    done: impl FnOnce(),
+) {
+    let api: Api<DynamicObject> = Api::all_with(client, &webhook_resource(kind));
     let ours = watcher::Config::default().fields(&format!("metadata.name={CONTROL_PLANE}"));
     let mut events = watcher::watcher(api.clone(), ours).backoff(Retry::default()).boxed();
     let mut done = Some(done);
@@ -149,13 +154,13 @@ pub async fn in_webhook(host: Arc<dyn Host>, client: kube::Client, root: String,
             Ok(Event::Apply(configuration) | Event::InitApply(configuration)) => configuration,
             Ok(_) => continue,
             Err(error) => {
-                host_println!(host, Output::Stderr, "cannot watch the webhook's configuration: {error}");
+                host_println!(host, Output::Stderr, "cannot watch the {kind}: {error}");
                 continue;
             }
         };
         let mut retry = Retry::default();
-        while let Err(error) = trust(&api, &configuration, &root).await {
-            host_println!(host, Output::Stderr, "cannot write the webhook's caBundle: {error}");
+        while let Err(error) = trust(&api, kind, &configuration, &root).await {
+            host_println!(host, Output::Stderr, "cannot write the caBundle of the {kind}: {error}");
             retry.wait().await;
         }
         if let Some(done) = done.take() {
@@ -164,20 +169,27 @@ pub async fn in_webhook(host: Arc<dyn Host>, client: kube::Client, root: String,
     }
 }
 
-async fn trust(
-    api: &Api<MutatingWebhookConfiguration>,
-    configuration: &MutatingWebhookConfiguration,
-    root: &str,
-) -> kube::Result<()> {
-    let bundle = ByteString(root.as_bytes().to_vec());
-    let webhooks = configuration.webhooks.iter().flatten();
-    if webhooks.clone().all(|webhook| webhook.client_config.ca_bundle.as_ref() == Some(&bundle)) {
+/// The type of a webhook configuration.
+pub fn webhook_resource(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind))
+}
+
+/// The roots by which the API server knows the webhooks of a configuration; none where it has not been told yet.
+pub fn bundles(configuration: &DynamicObject) -> impl Iterator<Item = Option<&str>> {
+    let webhooks = configuration.data.get("webhooks").and_then(serde_json::Value::as_array).into_iter().flatten();
+    webhooks.map(|webhook| webhook.pointer("/clientConfig/caBundle")?.as_str().filter(|bundle| !bundle.is_empty()))
+}
+
+async fn trust(api: &Api<DynamicObject>, kind: &str, configuration: &DynamicObject, root: &str) -> kube::Result<()> {
+    let bundle = STANDARD.encode(root);
+    if bundles(configuration).all(|known| known == Some(&bundle)) {
         return Ok(());
     }
-    let trusting = webhooks.map(|webhook| json!({ "name": webhook.name, "clientConfig": { "caBundle": bundle } }));
+    let webhooks = configuration.data.get("webhooks").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let trusting = webhooks.map(|webhook| json!({ "name": webhook["name"], "clientConfig": { "caBundle": bundle } }));
     let patch = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
+        "kind": kind,
         "metadata": { "name": CONTROL_PLANE },
         "webhooks": trusting.collect::<Vec<_>>(),
     });

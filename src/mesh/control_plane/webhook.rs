@@ -12,9 +12,12 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::mesh::{
     inject::{self, Decision, NamespaceWish, Settings},
+    policy::Index,
+    registry::{self, Registry},
     resources::Kind,
     validate,
 };
@@ -38,16 +41,25 @@ struct Request {
 }
 
 /// The routes. Which way of `/inject` is called says what the API server found on the pod's namespace.
-pub fn router(settings: Settings) -> Router {
+pub fn router(settings: Settings, newest: watch::Receiver<Arc<Index>>) -> Router {
     Router::new()
         .route("/inject/{by}", post(injection))
         .route("/validate", post(validation))
         .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
-        .with_state(Arc::new(settings))
+        .with_state(Webhook { injection: Arc::new(settings), newest })
+}
+
+/// What the answers depend on besides the question.
+#[derive(Clone)]
+struct Webhook {
+    /// How sidecars are injected.
+    injection: Arc<Settings>,
+    /// The mesh as it is now.
+    newest: watch::Receiver<Arc<Index>>,
 }
 
 async fn injection(
-    State(settings): State<Arc<Settings>>,
+    State(webhook): State<Webhook>,
     Path(by): Path<String>,
     Json(Review { request }): Json<Review>,
 ) -> Result<Json<Value>, StatusCode> {
@@ -59,7 +71,7 @@ async fn injection(
     if let Decision::Leave(_) = inject::decide(&request.object, &request.namespace, wish) {
         return Ok(response(&request, json!({ "allowed": true })));
     }
-    let answer = match inject::inject(&request.object, &settings) {
+    let answer = match inject::inject(&request.object, &webhook.injection) {
         Ok(injection) => {
             let patch = serde_json::to_vec(&injection.patch).expect("a patch is plain data");
             json!({
@@ -74,19 +86,44 @@ async fn injection(
     Ok(response(&request, answer))
 }
 
-async fn validation(Json(Review { request }): Json<Review>) -> Json<Value> {
+async fn validation(State(webhook): State<Webhook>, Json(Review { request }): Json<Review>) -> Json<Value> {
     let text = |field| request.object.get(field).and_then(Value::as_str).unwrap_or_default();
     let Some(kind) = Kind::of(text("apiVersion"), text("kind")) else {
         return response(&request, json!({ "allowed": true }));
     };
     let report = validate::validate(kind, &request.object);
-    let warnings: Vec<String> = report.warnings.iter().chain(&report.without_effect).map(ToString::to_string).collect();
+    let mut warnings: Vec<String> =
+        report.warnings.iter().chain(&report.without_effect).map(ToString::to_string).collect();
+    if report.accepted() {
+        let index = webhook.newest.borrow().clone();
+        warnings.extend(superseded(&index, kind, &request.object));
+    }
     let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
     let answer = match report.accepted() {
         true => json!({ "allowed": true, "warnings": warnings }),
         false => refusal(&violations.join("; "), &warnings),
     };
     response(&request, answer)
+}
+
+/// Which old policies the mesh would not read any more, or never would, if it had this object.
+fn superseded(index: &Index, kind: Kind, object: &Value) -> Vec<String> {
+    let old = !index.snapshot().policies.is_empty() || !index.snapshot().mesh_policies.is_empty();
+    let concerned = match kind {
+        Kind::MeshPolicy | Kind::Policy => true,
+        Kind::PeerAuthentication => old,
+        Kind::DestinationRule | Kind::Gateway | Kind::VirtualService => false,
+    };
+    let Some(metadata) = registry::metadata(kind, object, None).ok().filter(|_| concerned) else { return Vec::new() };
+    let mut snapshot = index.snapshot().clone();
+    snapshot.forget(&metadata);
+    let mut registry = Registry::over(snapshot);
+    if registry.add(object, None).is_err() {
+        return Vec::new();
+    }
+    let found = Index::new(registry.finish()).superseded().into_iter();
+    let about = found.filter(|found| found.is_about(kind, &metadata.namespace, &metadata.name));
+    about.map(|found| found.to_string()).collect()
 }
 
 fn refusal(message: &str, warnings: &[String]) -> Value {
@@ -119,7 +156,11 @@ mod tests {
             "request": { "uid": "7", "operation": "CREATE", "namespace": "foo", "object": pod },
         });
         let request = Request::post(path).header("content-type", "application/json");
-        let response = router(settings).oneshot(request.body(Body::from(review.to_string())).unwrap()).await.unwrap();
+        let newest = watch::Sender::new(Arc::new(Index::new(crate::mesh::snapshot::Snapshot::default())));
+        let response = router(settings, newest.subscribe())
+            .oneshot(request.body(Body::from(review.to_string())).unwrap())
+            .await
+            .unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or_default())

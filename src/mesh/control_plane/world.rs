@@ -5,11 +5,13 @@ mod objects;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
+use tokio::sync::watch;
 
 use self::objects::Objects;
 use crate::{
@@ -47,15 +49,17 @@ const LONGEST_DELAY: Duration = Duration::from_millis(30);
 /// An event of one of the [`KINDS`], by its place there.
 type Event = (usize, Result<watcher::Event<DynamicObject>, watcher::Error>);
 
-/// Publishes each state of the cluster to `distributor`; `synced` is called after the first. Never ends by itself.
-pub async fn watch(
+/// Publishes each state of the cluster to `distributor` and `newest`; `synced` is called after the first. Never ends by itself.
+pub async fn follow(
     host: Arc<dyn Host>,
     client: kube::Client,
     settings: Settings,
     distributor: Arc<Distributor>,
+    newest: watch::Sender<Arc<Index>>,
     synced: impl FnOnce(),
 ) {
-    let mut events = events(&client, &settings.root_namespace);
+    let everywhere = may_see_all_secrets(&client).await;
+    let mut events = events(&client, (!everywhere).then_some(settings.root_namespace.as_str()));
     let mut objects = Objects::new(KINDS.len());
     let mut synced = Some(synced);
     let mut complaints = BTreeSet::new();
@@ -68,7 +72,9 @@ pub async fn watch(
             changed |= take(&*host, &mut objects, event);
         }
         if changed && objects.are_complete() {
-            distributor.publish(generation(&*host, &objects, &settings, &mut complaints));
+            let index = Arc::new(read(&*host, &objects, &settings, &mut complaints));
+            newest.send_replace(index.clone());
+            distributor.publish(generation(index, &objects));
             if let Some(synced) = synced.take() {
                 synced();
             }
@@ -76,12 +82,26 @@ pub async fn watch(
     }
 }
 
-fn events(client: &kube::Client, root_namespace: &str) -> BoxStream<'static, Event> {
+/// Whether somebody has given us the right to the secrets of all namespaces; by itself the mesh does not ask for it.
+async fn may_see_all_secrets(client: &kube::Client) -> bool {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let may = async |verb: &str| {
+        let (resource, verb) = (Some("secrets".to_owned()), Some(verb.to_owned()));
+        let attributes = ResourceAttributes { resource, verb, ..ResourceAttributes::default() };
+        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+        let review = SelfSubjectAccessReview { spec, ..Default::default() };
+        let answer = reviews.create(&PostParams::default(), &review).await;
+        answer.is_ok_and(|answer| answer.status.is_some_and(|status| status.allowed))
+    };
+    may("list").await && may("watch").await
+}
+
+/// Follows all kinds; secrets in `secrets` only, if that is given.
+fn events(client: &kube::Client, secrets: Option<&str>) -> BoxStream<'static, Event> {
     let streams = KINDS.iter().enumerate().map(|(place, kind)| {
-        let api: Api<DynamicObject> = match place {
-            // Others' secrets are none of our business.
-            SECRET => Api::namespaced_with(client.clone(), root_namespace, &resource(kind)),
-            _ => Api::all_with(client.clone(), &resource(kind)),
+        let api: Api<DynamicObject> = match secrets.filter(|_| place == SECRET) {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource(kind)),
+            None => Api::all_with(client.clone(), &resource(kind)),
         };
         let events = watcher(api, watcher::Config::default()).backoff(Retry::default());
         events.map(move |event| (place, event)).boxed()
@@ -123,12 +143,7 @@ fn is_expired(error: &watcher::Error) -> bool {
 }
 
 /// Reads all objects as one state of the mesh. What cannot be read is left out, and said once.
-fn generation(
-    host: &dyn Host,
-    objects: &Objects,
-    settings: &Settings,
-    complaints: &mut BTreeSet<String>,
-) -> Generation {
+fn read(host: &dyn Host, objects: &Objects, settings: &Settings, complaints: &mut BTreeSet<String>) -> Index {
     let mut registry = Registry::live(settings.clone());
     let mut unreadable = BTreeSet::new();
     for object in objects.iter() {
@@ -140,8 +155,11 @@ fn generation(
         host_println!(host, Output::Stderr, "left out: {complaint}");
     }
     *complaints = unreadable;
-    let index = Index::new(registry.finish());
-    let root_namespace = &settings.root_namespace;
+    Index::new(registry.finish())
+}
+
+fn generation(index: Arc<Index>, objects: &Objects) -> Generation {
+    let root_namespace = &index.settings().root_namespace;
     let credentials = index.snapshot().named_credentials(root_namespace).map(|(name, found)| ResourceRef {
         kind: "Secret".to_owned(),
         namespace: Some(root_namespace.clone()),
@@ -184,7 +202,7 @@ fn reference(metadata: &Metadata) -> ResourceRef {
 }
 
 /// One state of the mesh, resolved when it is asked.
-struct Mesh(Index);
+struct Mesh(Arc<Index>);
 
 impl Configure for Mesh {
     fn configuration(&self, pod: &PodName) -> Option<ProxyConfig> {

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::yaml::{self, Data, Node};
 use crate::mesh::{
+    policy::{Index, Superseded},
     registry::{Added, Registry},
-    resources::Kind,
+    resources::{Kind, Metadata},
     snapshot::{Settings, Snapshot, Source},
     validate::{self, Mistake, Path},
 };
@@ -133,6 +134,7 @@ pub fn load(files: &[File], settings: Settings) -> Result<Manifests, Vec<Problem
     }
     let snapshot = registry.finish();
     warnings.extend(oddities(&snapshot, files));
+    warnings.extend(superseded(&snapshot, files));
     warnings.sort_by_key(order);
     Ok(Manifests { snapshot, warnings })
 }
@@ -299,11 +301,27 @@ fn oddities(snapshot: &Snapshot, files: &[File]) -> Vec<Problem> {
             format!("host `{host}` has a dot, so it is taken as it stands, and no Service is called that"),
         )
     });
-    let all = ignored.chain(unmatched).filter_map(|(metadata, message)| {
-        let source = metadata.source.as_ref()?;
-        let file = files.iter().find(|file| file.name == source.file)?;
-        let message = format!("{} {}: {message}", metadata.kind, metadata.path().trim_start_matches('/'));
-        Some(Problem { file: file.clone(), line: source.line, column: 1, message })
+    ignored.chain(unmatched).filter_map(|(metadata, message)| about(metadata, &message, files)).collect()
+}
+
+/// Policies of the old API that nobody reads any more.
+fn superseded(snapshot: &Snapshot, files: &[File]) -> Vec<Problem> {
+    if snapshot.policies.is_empty() && snapshot.mesh_policies.is_empty() {
+        return Vec::new();
+    }
+    let found = Index::new(snapshot.clone()).superseded().into_iter();
+    let told = found.filter_map(|found| {
+        let Superseded { policy, by, workloads } = &found;
+        let message = format!("it is ignored at {}: {by} applies there", workloads.join(", "));
+        about(policy, &message, files)
     });
-    all.collect()
+    told.collect()
+}
+
+/// Something to say about a resource as a whole, at the place where it starts.
+fn about(metadata: &Metadata, message: &str, files: &[File]) -> Option<Problem> {
+    let source = metadata.source.as_ref()?;
+    let file = files.iter().find(|file| file.name == source.file)?;
+    let message = format!("{} {}: {message}", metadata.kind, metadata.path().trim_start_matches('/'));
+    Some(Problem { file: file.clone(), line: source.line, column: 1, message })
 }

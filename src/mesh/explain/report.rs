@@ -172,15 +172,7 @@ fn server_ports(index: &Index, workload: WorkloadId) -> Vec<ServerPort> {
     if data.role == Role::Gateway {
         return Vec::new();
     }
-    let served = index.fronts(workload).iter().flat_map(|&service| {
-        let service = index.service(service);
-        service.ports.iter().filter_map(|port| service.target(port, data))
-    });
-    let mut ports: Vec<u16> =
-        data.ports.iter().map(|port| port.port).chain(served).chain(index.policy_ports(workload)).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports.into_iter().map(|port| server_port(index, workload, port)).collect()
+    index.inbound_ports(workload).into_iter().map(|port| server_port(index, workload, port)).collect()
 }
 
 fn server_port(index: &Index, workload: WorkloadId, port: u16) -> ServerPort {
@@ -209,20 +201,28 @@ fn client_ports(index: &Index, client: WorkloadId, target: Target<'_>) -> Vec<Cl
 
 /// The settings towards all endpoints; endpoints that are treated alike share a row.
 fn settings(index: &Index, client: WorkloadId, target: Target<'_>) -> Vec<ClientPort> {
+    let rows = alike(index, client, target).into_iter();
+    rows.map(|(setting, endpoints)| ClientPort { endpoints, ..client_port(index, client, target, setting) }).collect()
+}
+
+/// What a client does towards a Service port, with the endpoints (`name.namespace`) that it treats so.
+///
+/// Without an endpoint, it is what it would do in general.
+pub(super) fn alike(index: &Index, client: WorkloadId, target: Target<'_>) -> Vec<(ClientSetting, Vec<String>)> {
     let endpoints = index.target_endpoints(index.workload(client), target);
-    let mut rows: Vec<ClientPort> = Vec::new();
+    let mut groups: Vec<(ClientSetting, Vec<String>)> = Vec::new();
     if endpoints.is_empty() {
-        rows.push(client_port(index, client, target, index.client_setting(client, target, None)));
+        groups.push((index.client_setting(client, target, None), Vec::new()));
     }
     for endpoint in endpoints {
-        let mut row = client_port(index, client, target, index.client_setting(client, target, Some(endpoint)));
-        row.endpoints.push(name(index, endpoint.workload));
-        match rows.iter_mut().find(|known| (&known.mode, known.auto) == (&row.mode, row.auto)) {
-            Some(known) => join(&mut known.endpoints, row.endpoints),
-            None => rows.push(row),
+        let setting = index.client_setting(client, target, Some(endpoint));
+        let who = vec![name(index, endpoint.workload)];
+        match groups.iter_mut().find(|(known, _)| (known.mode, known.auto) == (setting.mode, setting.auto)) {
+            Some((_, known)) => join(known, who),
+            None => groups.push((setting, who)),
         }
     }
-    rows
+    groups
 }
 
 fn client_port(index: &Index, client: WorkloadId, target: Target<'_>, setting: ClientSetting) -> ClientPort {
@@ -269,7 +269,7 @@ fn pair(index: &Index, client: WorkloadId, service: ServiceId, port: u16, predic
 }
 
 /// `name.namespace`.
-fn name(index: &Index, workload: WorkloadId) -> String {
+pub(super) fn name(index: &Index, workload: WorkloadId) -> String {
     let data = index.workload(workload);
     format!("{}.{}", data.name, data.namespace)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{APP_PROBES_VARIABLE, AppProbes, INIT_CONTAINER, PROXY_CONTAINER, Settings};
+use super::{APP_PROBES_VARIABLE, AppProbes, INIT_CONTAINER, PROXY_CONTAINER, Settings, WORKLOAD_VARIABLE};
 use crate::mesh::init::{self, FlagError};
 
 /// Inbound ports that bypass the sidecar.
@@ -72,12 +72,12 @@ pub(super) fn init(settings: &Settings, annotations: &BTreeMap<String, String>) 
 ///
 /// It has no liveness probe: while the control plane is away a new sidecar waits for its certificate, and a restart
 /// would only cut the connections of one that has it.
-pub(super) fn proxy(settings: &Settings, probes: &AppProbes) -> Value {
+pub(super) fn proxy(settings: &Settings, workload: &str, probes: &AppProbes) -> Value {
     json!({
         "name": PROXY_CONTAINER,
         "image": settings.image,
         "command": ["sidecar"],
-        "env": environment(settings, probes),
+        "env": environment(settings, workload, probes),
         "readinessProbe": {
             "httpGet": { "path": "/healthz/ready", "port": 15021, "scheme": "HTTP" },
             "periodSeconds": 1,
@@ -114,13 +114,14 @@ pub(super) fn volumes() -> [Value; 2] {
     ]
 }
 
-fn environment(settings: &Settings, probes: &AppProbes) -> Vec<Value> {
+fn environment(settings: &Settings, workload: &str, probes: &AppProbes) -> Vec<Value> {
     let field = |name: &str, path: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": path } } });
     let mut variables = vec![
         field("POD_NAME", "metadata.name"),
         field("POD_NAMESPACE", "metadata.namespace"),
         field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
         field("INSTANCE_IP", "status.podIP"),
+        json!({ "name": WORKLOAD_VARIABLE, "value": workload }),
         json!({ "name": "TRUST_DOMAIN", "value": settings.trust_domain }),
         json!({ "name": "CA_ADDR", "value": settings.control_plane }),
     ];

@@ -5,6 +5,7 @@ use crate::mesh::{
     mode::Mode,
     resources::{ClientTlsMode, ClientTlsSettings, Metadata},
     snapshot::{Role, Service, ServicePort, Workload, contains},
+    validate::Path,
 };
 
 /// A Service port that is called, and which part of it.
@@ -36,6 +37,8 @@ pub struct ClientSetting {
     pub auto: bool,
     /// The rule that applies, whether or not it says anything of TLS.
     pub rule: Option<Metadata>,
+    /// Where in that rule, if it decides.
+    pub field: Option<Path>,
     /// The settings of the rule, where they are in force.
     pub tls: Option<ClientTlsSettings>,
     /// The server name sent; for SIMPLE and MUTUAL without one, the `Host` header is.
@@ -88,7 +91,8 @@ impl Index {
         match self.plan(data.role, selected, target) {
             Plan::Explicit(tls) => {
                 reasons.push(format!("it sets {}", tls.mode));
-                self.explicit(target, tls, rule, reasons)
+                let field = selected.map(|rule| self.rule(rule).deciding(target.port, target.subset));
+                ClientSetting { field, ..self.explicit(target, tls, rule, reasons) }
             }
             Plan::Plaintext(reason, auto) => {
                 reasons.push(reason);
@@ -232,13 +236,13 @@ impl Index {
             }
             ClientTlsMode::Mutual | ClientTlsMode::Simple => (given(&tls.sni), tls.subject_alt_names.clone()),
         };
-        ClientSetting { mode: tls.mode, auto: false, rule, tls: Some(tls.clone()), sni, sans, reasons }
+        ClientSetting { mode: tls.mode, auto: false, rule, field: None, tls: Some(tls.clone()), sni, sans, reasons }
     }
 
     fn automatic(&self, target: Target<'_>, rule: Option<Metadata>, reasons: Vec<String>) -> ClientSetting {
         let sans = self.accounts(target.service).to_vec();
         let sni = Some(self.server_name(target));
-        ClientSetting { mode: ClientTlsMode::IstioMutual, auto: true, rule, tls: None, sni, sans, reasons }
+        ClientSetting { mode: ClientTlsMode::IstioMutual, auto: true, rule, field: None, tls: None, sni, sans, reasons }
     }
 
     /// The server name of the mesh's mutual TLS, `outbound_.8000_.v1_.httpbin.foo.svc.cluster.local`.
@@ -257,7 +261,7 @@ impl ClientSetting {
     /// Plaintext on the wire.
     pub(super) fn plaintext(rule: Option<Metadata>, auto: bool, reason: &str) -> Self {
         let mode = ClientTlsMode::Disable;
-        Self { mode, auto, rule, tls: None, sni: None, sans: Vec::new(), reasons: vec![reason.to_owned()] }
+        Self { mode, auto, rule, field: None, tls: None, sni: None, sans: Vec::new(), reasons: vec![reason.to_owned()] }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Index, ServiceId};
 use crate::mesh::{
     resources::{ClientTlsMode, ClientTlsSettings, DestinationRule, Metadata, Resource, Subset, TrafficPolicy},
     snapshot::{Labels, Snapshot, Workload, contains},
+    validate::Path,
 };
 
 /// A rule in effect: one DestinationRule, or several that were merged.
@@ -187,6 +188,23 @@ impl EffectiveRule {
     /// The subset of this name.
     pub fn subset(&self, name: &str) -> Option<&Subset> {
         self.subsets.iter().find(|subset| subset.name == name)
+    }
+
+    /// Where the rule says what it says about the TLS of a Service port.
+    ///
+    /// Of a subset that several rules define, or that has an entry for the port, the place is the subset's policy.
+    pub(super) fn deciding(&self, port: u16, subset: Option<&str>) -> Path {
+        let own = subset.and_then(|name| self.subsets.iter().position(|subset| subset.name == name));
+        let of_subset = own.and_then(|position| Some((position, self.subsets[position].traffic_policy.as_ref()?)));
+        let refined = of_subset.filter(|(_, policy)| policy.tls.is_some() || policy.port(port).is_some());
+        let (base, policy) = match refined {
+            Some((position, policy)) => (Path::of(&["spec", "subsets"]).index(position), Some(policy)),
+            None => (Path::of(&["spec"]), self.traffic_policy.as_ref()),
+        };
+        let base = base.key("trafficPolicy");
+        let entries = policy.map(|policy| policy.port_level_settings.as_slice()).unwrap_or_default();
+        let entry = entries.iter().position(|entry| entry.port.as_ref().is_some_and(|it| it.number == u32::from(port)));
+        entry.map_or(base.clone(), |position| base.key("portLevelSettings").index(position)).key("tls").key("mode")
     }
 
     /// What the rule says about a Service port, for all endpoints or one subset.

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use super::{Decision, Index, ServiceId, WorkloadId};
 use crate::mesh::{
     mode::Mode,
-    resources::{Policy, Resource, Target},
+    resources::{Metadata, Policy, Resource, Target},
     snapshot::{Release, ServicePort, Snapshot},
+    validate::Path,
 };
 
 /// The old policies of a snapshot, by whom they are about.
@@ -77,12 +78,17 @@ impl Index {
             None => {
                 let value = self.legacy_default();
                 let reason = format!("no policy applies: {value} is the default of this release");
-                return Decision { value, by: None, reasons: vec![reason] };
+                return Decision { value, by: None, field: None, reasons: vec![reason] };
             }
         };
         let value = policy.spec.mode();
         let reason = format!("{} sets {scope} to {value}", policy.metadata);
-        Decision { value, by: Some(policy.metadata.clone()), reasons: vec![reason] }
+        Decision {
+            value,
+            by: Some(policy.metadata.clone()),
+            field: Some(deciding(&policy.spec)),
+            reasons: vec![reason],
+        }
     }
 
     fn legacy_default(&self) -> Mode {
@@ -90,6 +96,33 @@ impl Index {
             Release::UpTo1_4 => Mode::Disable,
             Release::Current => Mode::Permissive,
         }
+    }
+
+    /// The old policy that would decide on a workload port if no PeerAuthentication applied.
+    pub(super) fn old_policy(&self, workload: WorkloadId, port: u16) -> Option<&Metadata> {
+        self.workload_policy(workload, port).map(|found| match found {
+            Found::Mesh(policy) | Found::Namespace(policy) | Found::Service(policy, _) => &policy.metadata,
+        })
+    }
+
+    /// The old policies in effect for the whole mesh, and for whole namespaces by name.
+    pub(in crate::mesh) fn wide_old_policies(&self) -> (Option<&Resource<Policy>>, Vec<&Resource<Policy>>) {
+        let mesh = self.legacy.mesh.map(|position| &self.snapshot().mesh_policies[position]);
+        let namespaces = self.legacy.namespaces.values().map(|&position| &self.snapshot().policies[position]);
+        let mut namespaces: Vec<_> = namespaces.collect();
+        namespaces.sort_by(|a, b| a.metadata.namespace.cmp(&b.metadata.namespace));
+        (mesh, namespaces)
+    }
+
+    /// The old policy in effect for a Service's own port, and whether it names no ports and so is about all of them.
+    pub(in crate::mesh) fn own_old_policy(
+        &self,
+        id: ServiceId,
+        port: &ServicePort,
+    ) -> Option<(&Resource<Policy>, bool)> {
+        let Some(Found::Service(policy, name)) = self.own_service_policy(id, port) else { return None };
+        let mut targets = policy.spec.targets.iter().filter(|target| fits(target, name, port));
+        Some((policy, targets.any(|target| target.ports.is_empty())))
     }
 
     fn workload_policy(&self, workload: WorkloadId, port: u16) -> Option<Found<'_>> {
@@ -124,6 +157,13 @@ impl Index {
         let mesh = || self.legacy.mesh.map(|position| Found::Mesh(&self.snapshot().mesh_policies[position]));
         own.map(Found::Namespace).or_else(mesh)
     }
+}
+
+/// What of an old policy decides: its first method with mtls, or the lack of any.
+fn deciding(policy: &Policy) -> Path {
+    let peers = Path::of(&["spec", "peers"]);
+    let first = policy.peers.iter().position(|peer| peer.mtls.is_some());
+    first.map_or(peers.clone(), |position| peers.index(position).key("mtls").key("mode"))
 }
 
 fn fits(target: &Target, service: &str, port: &ServicePort) -> bool {

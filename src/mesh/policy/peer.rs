@@ -9,6 +9,7 @@ use crate::mesh::{
     mode::Mode,
     resources::{Metadata, PeerAuthentication, Resource},
     snapshot::{Release, Snapshot, Workload, contains, required},
+    validate::Path,
 };
 
 /// The PeerAuthentications of a snapshot, by whom they are about.
@@ -111,12 +112,17 @@ impl Index {
         if !levels.any() {
             return self.legacy_mode(workload, port);
         }
-        let mut reasons = Vec::new();
+        let ignored = self.old_policy(workload, port);
+        let mut reasons: Vec<String> = ignored
+            .map(|policy| format!("{policy} is of the old API: ignored where a PeerAuthentication applies"))
+            .into_iter()
+            .collect();
         if let Some(resource) = levels.workload.map(|position| self.peer_authentication(position)) {
             match resource.spec.port_mode(port) {
                 Some(mode) => {
                     reasons.push(format!("{} sets port {port} to {mode}", resource.metadata));
-                    return Decision { value: mode, by: Some(resource.metadata.clone()), reasons };
+                    let field = Path::of(&["spec", "portLevelMtls", &port.to_string(), "mode"]);
+                    return Decision { value: mode, by: Some(resource.metadata.clone()), field: Some(field), reasons };
                 }
                 None if resource.spec.port_level_mtls.contains_key(&port) => {
                     reasons.push(format!("{} leaves port {port} unset: the workload's mode holds", resource.metadata));
@@ -135,19 +141,25 @@ impl Index {
             match resource.spec.mode() {
                 Some(mode) => {
                     reasons.push(format!("{} sets the {level} to {mode}", resource.metadata));
-                    return Decision { value: mode, by: Some(resource.metadata.clone()), reasons };
+                    let field = Some(Path::of(&["spec", "mtls", "mode"]));
+                    return Decision { value: mode, by: Some(resource.metadata.clone()), field, reasons };
                 }
                 None => reasons.push(format!("{} leaves the {level} unset", resource.metadata)),
             }
         }
         reasons.push("no policy sets a mode: PERMISSIVE".to_owned());
-        Decision { value: Mode::Permissive, by: None, reasons }
+        Decision { value: Mode::Permissive, by: None, field: None, reasons }
     }
 
     /// The mode of a namespace as auto mTLS clients see it: workload policies are not read.
     pub(super) fn namespace_mode(&self, namespace: &str) -> Option<Decision<Mode>> {
         let levels = self.peer.wide_levels(namespace);
         levels.any().then(|| self.wide_mode(levels, Vec::new()))
+    }
+
+    /// Whether a PeerAuthentication is about a whole namespace, or about the mesh.
+    pub(in crate::mesh) fn has_wide_peer_authentication(&self, namespace: &str) -> bool {
+        self.peer.wide_levels(namespace).any()
     }
 
     /// The mode alone, without a word of explanation.

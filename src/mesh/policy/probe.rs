@@ -20,10 +20,10 @@ impl Index {
         if rewritten && self.workload(workload).sidecar {
             let reason =
                 "the probe was rewritten at injection: the agent on port 15020 asks the application".to_owned();
-            return Decision { value: ProbeResult::Answered, by: None, reasons: vec![reason] };
+            return Decision { value: ProbeResult::Answered, by: None, field: None, reasons: vec![reason] };
         }
         let outcome = self.arrive(Endpoint { workload, port }, &Arrival::Plaintext, Vec::new());
         let value = if outcome.answer == Answer::Plaintext { ProbeResult::Answered } else { ProbeResult::Reset };
-        Decision { value, by: outcome.by, reasons: outcome.reasons }
+        Decision { value, by: outcome.by, field: None, reasons: outcome.reasons }
     }
 }

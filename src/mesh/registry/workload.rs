@@ -82,6 +82,7 @@ fn workload(name: &str, namespace: &str, pod: &Value, source: Option<Source>) ->
     let mut accounts = account.iter().filter_map(|field| pod.pointer(field)?.as_str()).filter(|name| !name.is_empty());
     Workload {
         name: name.to_owned(),
+        controller: inject::workload_name(pod, name),
         namespace: namespace.to_owned(),
         service_account: accounts.next().unwrap_or("default").to_owned(),
         sidecar: proxied || role == Role::Gateway,

@@ -13,14 +13,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::{Proxy, record::Record};
+use super::{Proxy, record::Record, tally::Tally};
 use crate::sidecar::upstream::Lease;
 
 /// A request's body on its way up.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     content: Incoming,
-    /// Counts for the access log, if there is one.
+    /// Where its bytes are counted, if nothing says beforehand how many there are or the access log asks.
     received: Option<Arc<AtomicU64>>,
 }
 
@@ -58,6 +58,7 @@ pub(crate) struct ResponseBody {
     content: Content,
     proxy: Arc<Proxy>,
     record: Option<Box<Record>>,
+    tally: Option<Tally>,
     lease: Option<Lease>,
 }
 
@@ -69,12 +70,28 @@ enum Content {
 impl ResponseBody {
     /// An answer of ours.
     pub fn own(text: impl Into<Bytes>, proxy: Arc<Proxy>, record: Option<Box<Record>>) -> Self {
-        Self { content: Content::Own(Full::new(text.into())), proxy, record, lease: None }
+        Self { content: Content::Own(Full::new(text.into())), proxy, record, tally: None, lease: None }
     }
 
     /// The upstream's answer, on the connection of `lease`.
     pub fn upstream(content: Incoming, proxy: Arc<Proxy>, record: Option<Box<Record>>, lease: Lease) -> Self {
-        Self { content: Content::Upstream(content), proxy, record, lease: Some(lease) }
+        Self { content: Content::Upstream(content), proxy, record, tally: None, lease: Some(lease) }
+    }
+
+    /// Counts the request when the body has ended.
+    pub fn counted(mut self, tally: Tally) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Takes note of what is sent next.
+    fn passed(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.tally.iter_mut().for_each(|tally| tally.sent(data.len()));
+            self.record.iter_mut().for_each(|record| record.sent(data.len()));
+        } else if let (Some(trailers), Some(tally)) = (frame.trailers_ref(), &mut self.tally) {
+            tally.trailers(trailers);
+        }
     }
 
     /// The body has been sent to its end.
@@ -82,12 +99,19 @@ impl ResponseBody {
         if let Some(mut lease) = self.lease.take() {
             lease.finish(&self.proxy.engine);
         }
+        if let Some(tally) = self.tally.take() {
+            tally.finish();
+        }
         if let Some(record) = self.record.take() {
             record.finish(&self.proxy.engine);
         }
     }
 
-    fn fail(&mut self, flags: &str, cause: &str) {
+    fn fail(&mut self, flags: &'static str, cause: &str) {
+        if let Some(mut tally) = self.tally.take() {
+            tally.fail(flags);
+            tally.finish();
+        }
         if let Some(mut record) = self.record.take() {
             record.fail(flags, cause);
             record.finish(&self.proxy.engine);
@@ -107,11 +131,7 @@ impl Body for ResponseBody {
             Content::Upstream(content) => ready!(Pin::new(content).poll_frame(cx)),
         };
         match &frame {
-            Some(Ok(frame)) => {
-                if let (Some(data), Some(record)) = (frame.data_ref(), &mut self.record) {
-                    record.sent(data.len());
-                }
-            }
+            Some(Ok(frame)) => self.passed(frame),
             Some(Err(_)) => self.fail("UC", "the upstream ended the connection in the middle of its response"),
             None => self.finish(),
         }

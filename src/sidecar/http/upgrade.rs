@@ -15,7 +15,8 @@ pub(super) async fn join(engine: &Engine, downstream: OnUpgrade, upstream: OnUpg
     let mut relayed = Relayed::default();
     let ended = match joined {
         Ok((downstream, upstream)) => {
-            relay(&mut TokioIo::new(downstream), &mut TokioIo::new(upstream), &mut relayed).await.is_ok()
+            let mut progress = |now| relayed = now;
+            relay(&mut TokioIo::new(downstream), &mut TokioIo::new(upstream), &mut progress).await.is_ok()
         }
         Err(_) => false,
     };

@@ -65,7 +65,7 @@ async fn service(
         let (name, port) = split(&upstream.value).expect("the file has been checked");
         for address in resolve(host, name).await? {
             let address = SocketAddr::new(address, port);
-            endpoints.push(Endpoint { address, tls: tls != ClientTls::Disable });
+            endpoints.push(Endpoint { address, tls: tls != ClientTls::Disable, workload: None });
         }
     }
     let (host, protocol) = (name.to_owned(), listener.protocol);

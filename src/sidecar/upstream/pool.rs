@@ -17,7 +17,14 @@ use hyper_util::rt::TokioIo;
 use super::{Established, Upstream};
 use crate::{
     mesh::identity::SpiffeId,
-    sidecar::{engine::Engine, failure::Failure, http::RequestBody, limits, tls::client::Inside},
+    sidecar::{
+        engine::Engine,
+        failure::Failure,
+        http::RequestBody,
+        limits,
+        telemetry::{LazySeries, Series},
+        tls::client::Inside,
+    },
 };
 
 /// Idle connections kept; more are closed when they come back.
@@ -54,6 +61,8 @@ struct Facts {
     /// The name that was verified, where the client chose it.
     name: Option<Box<str>>,
     peer: Option<Arc<SpiffeId>>,
+    /// Where its requests are counted.
+    series: Arc<LazySeries>,
 }
 
 /// The right to send one request on a connection, and to give the connection back afterwards.
@@ -148,7 +157,7 @@ impl Upstream {
 
 impl Facts {
     fn new(name: Option<&str>, peer: Option<SpiffeId>) -> Self {
-        Self { name: name.map(Box::from), peer: peer.map(Arc::new) }
+        Self { name: name.map(Box::from), peer: peer.map(Arc::new), series: Arc::default() }
     }
 }
 
@@ -202,11 +211,20 @@ impl Lease {
 
     /// Who the endpoint proved to be.
     pub fn peer(&self) -> Option<SpiffeId> {
-        let facts = match self.connection.as_ref()? {
+        self.facts().peer.as_deref().cloned()
+    }
+
+    /// Where the connection's requests are counted; `find` is asked once, and told who the endpoint proved to be.
+    pub fn series(&self, find: impl FnOnce(Option<&SpiffeId>) -> Arc<Series>) -> &Arc<Series> {
+        let facts = self.facts();
+        facts.series.get(|| find(facts.peer.as_deref()))
+    }
+
+    fn facts(&self) -> &Facts {
+        match self.connection.as_ref().expect("a lease is used until it is finished") {
             Leased::Http1 { connection, .. } => &connection.facts,
             Leased::Http2(connection) => &connection.facts,
-        };
-        facts.peer.as_deref().cloned()
+        }
     }
 
     /// Sends a request.

@@ -5,7 +5,10 @@ mod words;
 
 use std::{io, path::Path, sync::Arc};
 
-use rustls::{AlertDescription, ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
+use rustls::{
+    AlertDescription, ClientConfig, RootCertStore, client::danger::ServerCertVerifier,
+    crypto::aws_lc_rs::default_provider,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -81,6 +84,12 @@ fn config(host: &dyn Host, options: &Options, url: &Url) -> Result<(ClientConfig
         HttpVersion::TwoPriorKnowledge => vec![b"h2".to_vec()],
     };
     Ok((config, finding))
+}
+
+/// Believes every certificate.
+pub(in crate::workloads) fn credulous(host: &str) -> Arc<dyn ServerCertVerifier> {
+    let provider = Arc::new(default_provider());
+    Arc::new(Verifier::new(RootCertStore::empty(), Vec::new(), true, host.to_owned(), provider, Finding::default()))
 }
 
 /// Whom we trust: `--cacert`, else what the environment names, else what the system has.

@@ -12,7 +12,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::{Peer, answers};
+use super::{super::server::Peer, answers};
 
 /// The largest body that is shown back; a larger one gets 413.
 const MAX_BODY: usize = 1024 * 1024;

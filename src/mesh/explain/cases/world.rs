@@ -77,6 +77,7 @@ fn workload(value: &Value, objects: &[Value]) -> Result<Workload, String> {
     let namespace = text("namespace").unwrap_or_else(|| "default".to_owned());
     let sidecar = value.get("sidecar").and_then(Value::as_bool);
     Ok(Workload {
+        controller: name.clone(),
         name,
         labels: labels(value.get("labels")),
         service_account: text("service_account").unwrap_or_else(|| "default".to_owned()),

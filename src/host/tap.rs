@@ -1,0 +1,314 @@
+//! Looking on at a machine's connections, as somebody on the way between two machines would.
+//!
+//! Whoever has a [`Tap`] sees the connections that begin after it was opened. It never holds them up: if nobody takes
+//! what was seen, it is lost, and the tap says so.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+use crate::wire::conversation::Direction;
+
+/// How many taps one machine has at most: each is a copy of every byte.
+const MOST: usize = 4;
+/// How many bytes wait for a tap's reader before they are lost.
+const WAITING: usize = 8 << 20;
+
+/// Something that was seen.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Which connection, by a number that no other of this tap has.
+    pub connection: u64,
+    /// Who made it.
+    pub client: SocketAddr,
+    /// To whom.
+    pub server: SocketAddr,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happens on a connection.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum What {
+    /// Bytes went by.
+    Bytes {
+        /// Which way.
+        direction: Direction,
+        /// What; base64 in JSON.
+        #[serde(with = "base64_text")]
+        data: Vec<u8>,
+    },
+    /// It ended.
+    Closed,
+    /// Nobody took what was seen in time; so much of it is gone.
+    Lost {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// It began.
+    Opened,
+}
+
+/// The taps of one machine.
+#[derive(Debug)]
+pub struct Taps {
+    open: Mutex<Vec<Weak<Queue>>>,
+    /// How many there ever were.
+    opened: watch::Sender<u64>,
+    connections: AtomicU64,
+}
+
+impl Default for Taps {
+    fn default() -> Self {
+        Self { open: Mutex::default(), opened: watch::Sender::new(0), connections: AtomicU64::default() }
+    }
+}
+
+impl Taps {
+    /// Opens a tap for connections with `peers`; with anybody if there are none.
+    ///
+    /// # Errors
+    /// `QuotaExceeded` if there are [`MOST`] already.
+    pub fn open(&self, peers: BTreeSet<IpAddr>) -> io::Result<Tap> {
+        let queue = Arc::new(Queue { peers, state: Mutex::default(), more: Notify::new() });
+        let mut open = lock(&self.open);
+        open.retain(|queue| queue.upgrade().is_some_and(|queue| queue.is_open()));
+        if open.len() >= MOST {
+            let text = format!("{MOST} taps are open on this machine already");
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
+        }
+        open.push(Arc::downgrade(&queue));
+        drop(open);
+        self.opened.send_modify(|opened| *opened += 1);
+        Ok(Tap(queue))
+    }
+
+    /// Tells whenever a tap is opened: connections that are kept for later should then be made anew, to be seen.
+    pub fn opened(&self) -> watch::Receiver<u64> {
+        self.opened.subscribe()
+    }
+
+    /// Whoever wants to see a connection between these two, of which `peer` is the other machine; often nobody.
+    pub fn watch(&self, client: SocketAddr, server: SocketAddr, peer: IpAddr) -> Option<Watched> {
+        if *self.opened.borrow() == 0 {
+            return None;
+        }
+        let open = lock(&self.open);
+        let queues = open.iter().filter_map(Weak::upgrade);
+        let queues: Vec<_> = queues
+            .filter(|queue| queue.is_open())
+            .filter(|queue| queue.peers.is_empty() || queue.peers.contains(&peer))
+            .collect();
+        drop(open);
+        if queues.is_empty() {
+            return None;
+        }
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
+        let watched = Watched { queues, connection, client, server };
+        watched.tell(&What::Opened);
+        Some(watched)
+    }
+}
+
+/// A connection that somebody looks on at. It has ended when it is dropped.
+#[derive(Debug)]
+pub struct Watched {
+    queues: Vec<Arc<Queue>>,
+    connection: u64,
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
+impl Watched {
+    /// Bytes go by.
+    pub fn saw(&self, direction: Direction, data: &[u8]) {
+        if !data.is_empty() {
+            self.tell(&What::Bytes { direction, data: data.to_vec() });
+        }
+    }
+
+    fn tell(&self, what: &What) {
+        for queue in &self.queues {
+            let Self { connection, client, server, .. } = *self;
+            queue.put(Seen { connection, client, server, what: what.clone() });
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.tell(&What::Closed);
+    }
+}
+
+/// What was seen and not yet taken.
+#[derive(Debug)]
+struct Queue {
+    peers: BTreeSet<IpAddr>,
+    state: Mutex<State>,
+    more: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seen: VecDeque<Seen>,
+    bytes: usize,
+    /// Whether nobody reads any more.
+    closed: bool,
+}
+
+impl Queue {
+    fn put(&self, mut seen: Seen) {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return;
+        }
+        if let What::Bytes { data, .. } = &seen.what {
+            if state.bytes + data.len() > WAITING {
+                let lost = data.len() as u64;
+                if let Some(Seen { connection, what: What::Lost { bytes }, .. }) = state.seen.back_mut()
+                    && *connection == seen.connection
+                {
+                    *bytes += lost;
+                    return;
+                }
+                seen.what = What::Lost { bytes: lost };
+            } else {
+                state.bytes += data.len();
+            }
+        }
+        state.seen.push_back(seen);
+        drop(state);
+        self.more.notify_one();
+    }
+
+    fn is_open(&self) -> bool {
+        !lock(&self.state).closed
+    }
+
+    fn take(&self) -> Option<Seen> {
+        let mut state = lock(&self.state);
+        let seen = state.seen.pop_front()?;
+        if let What::Bytes { data, .. } = &seen.what {
+            state.bytes -= data.len();
+        }
+        Some(seen)
+    }
+}
+
+/// Looks on at a machine's connections until it is dropped.
+#[derive(Debug)]
+pub struct Tap(Arc<Queue>);
+
+impl Tap {
+    /// The next that is seen. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Seen {
+        loop {
+            let more = self.0.more.notified();
+            if let Some(seen) = self.0.take() {
+                return seen;
+            }
+            more.await;
+        }
+    }
+
+    /// What has been seen by now and not been taken.
+    pub fn rest(&mut self) -> Vec<Seen> {
+        std::iter::from_fn(|| self.0.take()).collect()
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        // Connections that are still watched have a hold of the queue.
+        *lock(&self.0.state) = State { closed: true, ..State::default() };
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.client, self.server)
+    }
+}
+
+mod base64_text {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn watch(taps: &Taps, peer: &str) -> Option<Watched> {
+        taps.watch(address("10.0.0.1:1"), address("10.0.0.2:2"), peer.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_tap_sees_the_connections_with_its_peers_in_order() {
+        let taps = Taps::default();
+        assert!(watch(&taps, "10.0.0.2").is_none());
+        let mut tap = taps.open(["10.0.0.2".parse().unwrap()].into()).unwrap();
+        assert!(watch(&taps, "10.0.0.3").is_none());
+        let watched = watch(&taps, "10.0.0.2").unwrap();
+        watched.saw(Direction::ToServer, b"a");
+        drop(watched);
+        assert_eq!(tap.next().await.what, What::Opened);
+        let bytes = tap.next().await;
+        let text = serde_json::to_string(&bytes).unwrap();
+        insta::assert_snapshot!(text, @r#"{"connection":0,"client":"10.0.0.1:1","server":"10.0.0.2:2","what":{"bytes":{"direction":"toServer","data":"YQ=="}}}"#);
+        assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), bytes);
+        assert_eq!(tap.rest().len(), 1);
+        drop(tap);
+        assert!(watch(&taps, "10.0.0.2").is_none());
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_loses_bytes_and_holds_nobody_up() {
+        let taps = Taps::default();
+        let mut tap = taps.open(BTreeSet::new()).unwrap();
+        let watched = watch(&taps, "10.0.0.2").unwrap();
+        for _ in 0..3 {
+            watched.saw(Direction::ToClient, &vec![0; WAITING / 2 + 1]);
+        }
+        let rest = tap.rest();
+        assert_eq!(rest.len(), 3);
+        assert_eq!(rest[2].what, What::Lost { bytes: WAITING as u64 + 2 });
+    }
+
+    #[test]
+    fn there_are_only_so_many_taps() {
+        let taps = Taps::default();
+        let open: Vec<Tap> = (0..MOST).map(|_| taps.open(BTreeSet::new()).unwrap()).collect();
+        assert_eq!(taps.open(BTreeSet::new()).unwrap_err().to_string(), "4 taps are open on this machine already");
+        drop(open);
+        assert!(taps.open(BTreeSet::new()).is_ok());
+    }
+}

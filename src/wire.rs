@@ -1,0 +1,4 @@
+//! What bytes on the way between two machines are, for whoever looks on without a key. Pure: bytes in, words out.
+
+pub mod conversation;
+pub mod record;

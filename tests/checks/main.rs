@@ -1,0 +1,8 @@
+//! Each kind of check on a running cluster, red and green: on the embedded cluster and, where `LABCTL_E2E_KUBECONFIG`
+//! names one, on a real cluster.
+
+mod certificate;
+mod lab;
+
+#[path = "../support/mod.rs"]
+mod support;
