@@ -5,6 +5,7 @@ mod completion;
 mod down;
 mod error;
 mod explain;
+mod graph;
 mod image;
 mod interrupt;
 mod kubernetes;
@@ -18,6 +19,7 @@ mod question;
 mod run;
 mod show;
 mod sidecar;
+mod test;
 mod version;
 mod workload;
 
@@ -56,6 +58,9 @@ enum Command {
     /// Say what manifests mean: who accepts what, who sends what, who reaches whom
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Draw who calls whom in a running mesh, how often, and what is locked
+    #[command(after_help = graph::EXAMPLES)]
+    Graph(graph::GraphArgs),
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
@@ -77,6 +82,9 @@ enum Command {
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
     Sidecar(sidecar::SidecarArgs),
+    /// Prove labs: red before each solution, green after it, clean in the end
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -90,6 +98,7 @@ impl Command {
             Self::Completion(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Graph(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),
@@ -98,6 +107,7 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
+            Self::Test(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }

@@ -27,6 +27,7 @@ pub mod owner;
 pub mod pods;
 pub mod ready;
 pub mod rights;
+pub mod session;
 mod steady;
 pub mod survey;
 pub mod wait;

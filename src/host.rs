@@ -9,6 +9,7 @@ pub mod redirect;
 pub mod tap;
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr},
     path::Path,
@@ -19,7 +20,10 @@ use futures::future::BoxFuture;
 use tokio::{io::AsyncRead, net::TcpStream};
 use tokio_util::sync::CancellationToken;
 
-pub use self::redirect::{IpRange, Ports, Ranges, Redirect};
+pub use self::{
+    redirect::{IpRange, Ports, Ranges, Redirect},
+    tap::Tap,
+};
 
 /// A bundled program: takes its machine and its arguments (without the program's name), returns its exit code.
 ///
@@ -102,6 +106,30 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `PermissionDenied` without `NET_ADMIN`; `Unsupported` where the machine cannot redirect.
     fn redirect(&self, redirect: &Redirect) -> io::Result<()>;
+
+    /// Looks on at this machine's connections with `peers` (with anybody if there are none) that begin from now on, as
+    /// somebody on the way to them would.
+    ///
+    /// # Errors
+    /// `Unsupported` where nobody can look on, `PermissionDenied` for a program that may not.
+    fn tap(&self, _peers: BTreeSet<IpAddr>) -> BoxFuture<'_, io::Result<Tap>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    /// How often [`Host::tap`] was used on this machine. Connections that are kept for later are made anew when it
+    /// changes, because a tap sees only those that begin after it.
+    fn taps_opened(&self) -> u64 {
+        0
+    }
+
+    /// Lets other programs of this machine tap the connections of this one, where the machine itself cannot be tapped.
+    /// Never ends otherwise.
+    ///
+    /// # Errors
+    /// If somebody else does that already.
+    fn serve_taps(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Prints one line to a program's standard output or standard error.

@@ -15,5 +15,6 @@ pub mod render;
 pub mod report;
 pub mod run;
 pub mod sidecar;
+pub mod tap;
 pub mod wire;
 pub mod workloads;

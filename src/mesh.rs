@@ -8,6 +8,8 @@ pub mod config;
 pub mod control_plane;
 pub mod distribute;
 pub mod explain;
+pub mod gather;
+pub mod graph;
 pub mod identity;
 pub mod init;
 pub mod inject;

@@ -35,6 +35,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("shippingservice", hipster::shipping::program),
     ("sidecar", crate::mesh::agent::program),
     ("sleep", workloads::sleep::program),
+    ("tap", crate::tap::program),
     ("userprofile", boards::user_profile::program),
     ("web-frontend", workloads::customers::web_frontend),
 ];

@@ -3,6 +3,7 @@
 //! It emits [`event::Event`]s and does not know how they are shown.
 
 mod act;
+mod certificate;
 mod clash;
 pub mod context;
 pub mod event;
@@ -11,6 +12,7 @@ pub mod mesh;
 pub mod result;
 mod rights;
 mod step;
+pub mod test;
 
 use std::time::Duration;
 
@@ -63,14 +65,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
         Err(walked) => (walked, Vec::new(), false),
         Ok((connection, cluster, mesh)) => {
             mesh.notice.iter().for_each(|text| events.emit(Event::Noticed { text: text.clone() }));
-            let context = Context {
-                lab,
-                cluster,
-                events: events.clone(),
-                mesh,
-                deadline: options.deadline,
-                target: options.target.clone(),
-            };
+            let context = Context::new(lab, cluster, mesh, options, events.clone());
             // The walk comes first: ended by an interrupt while it only keeps the lab up, it still has its grade.
             let walked = tokio::select! {
                 biased;

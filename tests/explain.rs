@@ -10,6 +10,8 @@ use std::{
 mod configuration;
 #[path = "explain/migrate.rs"]
 mod migrate;
+#[path = "explain/pair.rs"]
+mod pair;
 #[path = "explain/properties.rs"]
 mod properties;
 #[path = "explain/routing.rs"]

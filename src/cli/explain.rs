@@ -1,5 +1,6 @@
-//! `labctl explain`: what manifests mean, without a cluster.
+//! `labctl explain`: what manifests mean, without a cluster; and one call, of manifests or of a running cluster.
 
+mod pair;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{CliError, output::print},
+    cli::{CliError, kubernetes::KubernetesArgs, output::print},
     lab::{
         position::Span,
         problem::{self, ProblemKind, Problems},
@@ -21,19 +22,27 @@ use crate::{
         policy::Index,
         snapshot::{Release, Settings},
     },
-    report::{stream::words, style::colour},
+    report::{
+        stream::words,
+        style::{Style, colour},
+    },
 };
+
+use pair::{Explained, Typed};
 
 /// What the help shows besides the options.
 pub const EXAMPLES: &str = "\
 Examples:
   labctl explain -f manifests/             every port, every client, every pair
   labctl explain -f mesh.yaml -o json      the same for programs
+  labctl explain sleep.foo httpbin.bar     one call on a running cluster: what decides, and what is seen now
+  labctl explain sleep.foo httpbin.bar -f mesh.yaml    the same of manifests, to the line that decides
   labctl explain --cases cases.yaml        answer the questions of a file of cases
 
-Exit codes: 0 all is well, 1 a case failed, 2 a file cannot be read,
-3 the answer is there, but something in the manifests has no effect,
-6 the manifests are wrong.";
+Exit codes: 0 all is well, 1 a case failed, or something else is seen than predicted,
+2 a file cannot be read, or nobody is called that,
+3 the answer is there, but something in the manifests has no effect, or the call could
+not be tried, 4 no cluster or no mesh, 6 the manifests are wrong.";
 
 /// How the answer is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,24 +53,34 @@ enum Format {
     Json,
 }
 
-/// Explains manifests.
+/// Explains manifests, or one call.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
+    /// Who calls: NAME, NAMESPACE/NAME or NAME.NAMESPACE of a pod or its Deployment
+    #[arg(requires = "to")]
+    from: Option<String>,
+    /// Whom: a Service as a client names it, with or without a port, a workload, or a URL
+    to: Option<String>,
+    /// The namespace of names that name none [default: that of the kubeconfig's context]
+    #[arg(short, long, value_name = "NAME", requires = "from")]
+    namespace: Option<String>,
     /// Manifests: files or directories
-    #[arg(short, long = "filename", value_name = "FILE", required_unless_present = "cases", num_args = 1..)]
+    #[arg(short, long = "filename", value_name = "FILE", required_unless_present_any = ["cases", "from"], num_args = 1..)]
     files: Vec<PathBuf>,
     /// How to write the answer
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     /// Answer the questions of a file of cases instead
-    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "from"])]
     cases: Option<PathBuf>,
+    #[command(flatten)]
+    kubernetes: KubernetesArgs,
     #[command(flatten)]
     mesh: MeshArgs,
 }
 
-/// How the mesh is set up; cases bring their own.
-#[derive(Debug, Args)]
+/// How the mesh is set up; cases bring their own, and a running cluster has its own.
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Mesh")]
 struct MeshArgs {
     /// Where mesh-wide policies live
@@ -84,8 +103,9 @@ struct MeshArgs {
     old_api: bool,
 }
 
-impl From<MeshArgs> for Settings {
-    fn from(arguments: MeshArgs) -> Self {
+impl From<&MeshArgs> for Settings {
+    fn from(arguments: &MeshArgs) -> Self {
+        let arguments = arguments.clone();
         Self {
             root_namespace: arguments.root_namespace,
             trust_domain: arguments.trust_domain,
@@ -105,16 +125,43 @@ impl ExplainArgs {
     pub fn execute(self) -> Result<u8, CliError> {
         match &self.cases {
             Some(file) => run_cases(file),
+            None if self.files.is_empty() => self.explain_cluster(),
             None => self.explain(),
         }
     }
 
+    /// The call that was typed, if one was.
+    fn call(&self) -> Option<Typed<'_>> {
+        let (from, to) = (self.from.as_deref()?, self.to.as_deref()?);
+        Some(Typed { from, to, namespace: self.namespace.as_deref() })
+    }
+
+    fn explain_cluster(&self) -> Result<u8, CliError> {
+        let usage = || CliError::new(2, "nothing to explain").hint("name a call, FROM TO, or manifests with -f");
+        let explained = self.call().ok_or_else(usage)?.of_cluster(&self.kubernetes)?;
+        self.show(&explained)?;
+        Ok(explained.code())
+    }
+
+    fn show(&self, explained: &Explained) -> Result<(), CliError> {
+        print(&match self.output {
+            Format::Json => format!("{:#}\n", explained.document()),
+            Format::Table => explained.text(Style::of_stdout()),
+        })
+    }
+
     fn explain(self) -> Result<u8, CliError> {
         let files = manifest::read(&self.files).map_err(|error| CliError::new(2, error.to_string()))?;
-        let manifests = manifest::load(&files, self.mesh.into()).map_err(|problems| refused(&problems))?;
+        let settings = Settings::from(&self.mesh);
+        let manifests = manifest::load(&files, settings).map_err(|problems| refused(&problems))?;
         warn(&manifests.warnings);
         let warned = !manifests.warnings.is_empty();
-        let explanation = report::explain(&Index::new(manifests.snapshot));
+        let index = Index::new(manifests.snapshot);
+        if let Some(call) = self.call() {
+            self.show(&call.of_files(&index, &files)?)?;
+            return Ok(if warned { 3 } else { 0 });
+        }
+        let explanation = report::explain(&index);
         print(&match self.output {
             Format::Json => json(&explanation)?,
             Format::Table => table::render(&explanation),

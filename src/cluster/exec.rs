@@ -85,7 +85,7 @@ impl Cluster {
     }
 }
 
-async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
+pub(super) async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
         // What was read before the session broke is still worth showing; the status says that it broke.
@@ -97,7 +97,7 @@ async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
 /// Reads the exit code out of the status that ends an exec session.
 ///
 /// Source: Kubernetes, `remotecommand` constants: a non-zero exit is reason `NonZeroExitCode` with a cause `ExitCode`.
-fn exit_code(status: &Status) -> Result<u8, String> {
+pub(super) fn exit_code(status: &Status) -> Result<u8, String> {
     if status.status.as_deref() == Some("Success") {
         return Ok(0);
     }

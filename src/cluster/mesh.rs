@@ -1,6 +1,7 @@
 //! A mesh as a part of a cluster: which one is there, installing ours, how it is, and taking it away again.
 
 pub mod error;
+mod graph;
 pub mod install;
 pub mod presence;
 pub mod status;

@@ -10,13 +10,16 @@ pub mod nftables;
 #[cfg(target_os = "linux")]
 mod redirect;
 pub mod resolve;
+#[cfg(target_os = "linux")]
+mod taps;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
     thread,
 };
 
@@ -28,7 +31,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Accepted, Host, Listen, Listener, Output, Redirect};
+use super::{
+    Accepted, Host, Listen, Listener, Output, Redirect, Tap,
+    tap::{Direction, Taps, Watched, relay::Near},
+};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -83,7 +89,11 @@ impl Host for OsHost {
             if let Some(source) = from {
                 socket.bind(SocketAddr::new(source, 0))?;
             }
-            socket.connect(to).await
+            let stream = socket.connect(to).await?;
+            match watched_client(&stream, to, from) {
+                Some(watched) => Ok(Near::new().await?.join(stream, Direction::ToClient, vec![watched])),
+                None => Ok(stream),
+            }
         }
         .boxed()
     }
@@ -136,6 +146,20 @@ impl Host for OsHost {
         redirect::install(redirect)
     }
 
+    #[cfg(target_os = "linux")]
+    fn tap(&self, peers: BTreeSet<IpAddr>) -> BoxFuture<'_, io::Result<Tap>> {
+        async move { taps::open(&peers).await }.boxed()
+    }
+
+    fn taps_opened(&self) -> u64 {
+        TAPS.opened()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn serve_taps(&self) -> BoxFuture<'_, io::Result<()>> {
+        taps::serve(&TAPS).boxed()
+    }
+
     #[cfg(not(target_os = "linux"))]
     fn redirect(&self, _redirect: &Redirect) -> io::Result<()> {
         Err(io::Error::new(
@@ -144,6 +168,27 @@ impl Host for OsHost {
              --config FILE`), or run the workload on the embedded cluster",
         ))
     }
+}
+
+/// Who looks on at the connections of this process.
+static TAPS: LazyLock<Taps> = LazyLock::new(Taps::default);
+
+/// Whoever looks on at a connection that was made. One that stays in the machine, as those to a sidecar's own
+/// application do, is not on the way to anybody.
+fn watched_client(stream: &TcpStream, to: SocketAddr, from: Option<IpAddr>) -> Option<Watched> {
+    if TAPS.opened() == 0 || to.ip().is_loopback() || from.is_some() {
+        return None;
+    }
+    TAPS.watch(canonical(stream.local_addr().ok()?), canonical(to), to.ip().to_canonical())
+}
+
+/// Whoever looks on at a connection that was accepted. What the machine redirected from its own programs ends at a
+/// loopback address.
+fn watched_server(peer: SocketAddr, orig_dst: SocketAddr, local: SocketAddr) -> Option<Watched> {
+    if TAPS.opened() == 0 || local.ip().is_loopback() || peer.ip() == local.ip() {
+        return None;
+    }
+    TAPS.watch(peer, orig_dst, peer.ip())
 }
 
 /// A TCP socket of the real machine that listens.
@@ -163,7 +208,12 @@ impl Listen for OsListener {
             let local = stream.local_addr()?;
             // A socket of both families has IPv4 addresses in the disguise of IPv6 ones.
             let orig_dst = canonical(original_destination(&stream, canonical(local)).unwrap_or(local));
-            Ok(Accepted { stream, peer: canonical(peer), orig_dst })
+            let peer = canonical(peer);
+            let stream = match watched_server(peer, orig_dst, canonical(local)) {
+                Some(watched) => Near::new().await?.join(stream, Direction::ToServer, vec![watched]),
+                None => stream,
+            };
+            Ok(Accepted { stream, peer, orig_dst })
         }
         .boxed()
     }

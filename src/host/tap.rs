@@ -3,6 +3,8 @@
 //! Whoever has a [`Tap`] sees the connections that begin after it was opened. It never holds them up: if nobody takes
 //! what was seen, it is lost, and the tap says so.
 
+pub mod relay;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt, io,
@@ -14,9 +16,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot};
 
-use crate::wire::conversation::Direction;
+pub use crate::wire::conversation::Direction;
 
 /// How many taps one machine has at most: each is a copy of every byte.
 const MOST: usize = 4;
@@ -61,18 +63,12 @@ pub enum What {
 }
 
 /// The taps of one machine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Taps {
     open: Mutex<Vec<Weak<Queue>>>,
     /// How many there ever were.
-    opened: watch::Sender<u64>,
+    opened: AtomicU64,
     connections: AtomicU64,
-}
-
-impl Default for Taps {
-    fn default() -> Self {
-        Self { open: Mutex::default(), opened: watch::Sender::new(0), connections: AtomicU64::default() }
-    }
 }
 
 impl Taps {
@@ -89,19 +85,18 @@ impl Taps {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
         }
         open.push(Arc::downgrade(&queue));
-        drop(open);
-        self.opened.send_modify(|opened| *opened += 1);
-        Ok(Tap(queue))
+        self.opened.fetch_add(1, Ordering::Release);
+        Ok(Tap { queue, enough: None })
     }
 
-    /// Tells whenever a tap is opened: connections that are kept for later should then be made anew, to be seen.
-    pub fn opened(&self) -> watch::Receiver<u64> {
-        self.opened.subscribe()
+    /// How many taps were ever opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// Whoever wants to see a connection between these two, of which `peer` is the other machine; often nobody.
     pub fn watch(&self, client: SocketAddr, server: SocketAddr, peer: IpAddr) -> Option<Watched> {
-        if *self.opened.borrow() == 0 {
+        if self.opened() == 0 {
             return None;
         }
         let open = lock(&self.open);
@@ -166,6 +161,8 @@ struct State {
     bytes: usize,
     /// Whether nobody reads any more.
     closed: bool,
+    /// Whether nobody writes any more.
+    ended: bool,
 }
 
 impl Queue {
@@ -209,15 +206,29 @@ impl Queue {
 
 /// Looks on at a machine's connections until it is dropped.
 #[derive(Debug)]
-pub struct Tap(Arc<Queue>);
+pub struct Tap {
+    queue: Arc<Queue>,
+    /// Tells the process that has the real tap to end it.
+    enough: Option<oneshot::Sender<()>>,
+}
 
 impl Tap {
-    /// The next that is seen. Nothing is lost if the future is dropped.
-    pub async fn next(&mut self) -> Seen {
+    /// A tap that another process has. `Feed` is where its words are put; the receiver tells when they are enough.
+    pub fn fed() -> (Feed, oneshot::Receiver<()>, Self) {
+        let queue = Arc::new(Queue { peers: BTreeSet::new(), state: Mutex::default(), more: Notify::new() });
+        let (enough, told) = oneshot::channel();
+        (Feed(queue.clone()), told, Self { queue, enough: Some(enough) })
+    }
+
+    /// The next that is seen; nothing if nobody can see any more. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Seen> {
         loop {
-            let more = self.0.more.notified();
-            if let Some(seen) = self.0.take() {
-                return seen;
+            let more = self.queue.more.notified();
+            if let Some(seen) = self.queue.take() {
+                return Some(seen);
+            }
+            if lock(&self.queue.state).ended {
+                return None;
             }
             more.await;
         }
@@ -225,14 +236,49 @@ impl Tap {
 
     /// What has been seen by now and not been taken.
     pub fn rest(&mut self) -> Vec<Seen> {
-        std::iter::from_fn(|| self.0.take()).collect()
+        std::iter::from_fn(|| self.queue.take()).collect()
+    }
+
+    /// Ends it, and answers what has been seen by now and not been taken.
+    pub async fn end(mut self) -> Vec<Seen> {
+        let Some(enough) = self.enough.take() else { return self.rest() };
+        // A process that is gone ends the tap by itself.
+        let _ = enough.send(());
+        let mut rest = Vec::new();
+        while let Some(seen) = self.next().await {
+            rest.push(seen);
+        }
+        rest
+    }
+}
+
+/// The other end of a [`Tap`] that another process has. Nobody sees any more when it is dropped.
+#[derive(Debug)]
+pub struct Feed(Arc<Queue>);
+
+impl Feed {
+    /// Something was seen.
+    pub fn put(&self, seen: Seen) {
+        self.0.put(seen);
+    }
+
+    /// Whether somebody still reads.
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        lock(&self.0.state).ended = true;
+        self.0.more.notify_one();
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
         // Connections that are still watched have a hold of the queue.
-        *lock(&self.0.state) = State { closed: true, ..State::default() };
+        *lock(&self.queue.state) = State { closed: true, ..State::default() };
     }
 }
 
@@ -280,8 +326,8 @@ mod tests {
         let watched = watch(&taps, "10.0.0.2").unwrap();
         watched.saw(Direction::ToServer, b"a");
         drop(watched);
-        assert_eq!(tap.next().await.what, What::Opened);
-        let bytes = tap.next().await;
+        assert_eq!(tap.next().await.unwrap().what, What::Opened);
+        let bytes = tap.next().await.unwrap();
         let text = serde_json::to_string(&bytes).unwrap();
         insta::assert_snapshot!(text, @r#"{"connection":0,"client":"10.0.0.1:1","server":"10.0.0.2:2","what":{"bytes":{"direction":"toServer","data":"YQ=="}}}"#);
         assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), bytes);

@@ -14,6 +14,8 @@ pub enum Action {
     Annotate(Mark),
     /// `apply`: creates or changes objects from a template.
     Apply(Apply),
+    /// `certificate`: makes a key and a certificate, and puts them into a Secret.
+    Certificate(Certificate),
     /// `delete`: deletes an object and waits until it is gone. One that is not there is an error.
     Delete(Reference),
     /// `exec`: runs a command in a workload's container.
@@ -42,6 +44,7 @@ impl Action {
         match self {
             Self::Annotate(_) => "annotate",
             Self::Apply(_) => "apply",
+            Self::Certificate(_) => "certificate",
             Self::Delete(_) => "delete",
             Self::Exec(_) => "exec",
             Self::Label(_) => "label",
@@ -70,6 +73,17 @@ pub struct Refused {
     pub apply: Apply,
     /// A part of what the cluster says to it.
     pub because: String,
+}
+
+/// A certificate, signed by an authority that each run makes for itself.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The Secret for `tls.crt`, `tls.key` and the authority's `ca.crt`.
+    pub secret: String,
+    /// Where it is.
+    pub namespace: String,
+    /// The names of whoever has the key.
+    pub hosts: Vec<String>,
 }
 
 /// Which object.

@@ -1,6 +1,7 @@
 //! What must be seen in a cluster: declared, so that the guide can show it and the runner can grade it.
 
 pub mod certificate;
+pub mod wire;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub enum Check {
     Matrix(Matrix),
     /// `resource`: an object of Kubernetes is there, has these fields, or is not there.
     Resource(Resource),
+    /// `wire`: what somebody between two pods sees.
+    Wire(Box<wire::Wire>),
 }
 
 impl Check {
@@ -33,6 +36,7 @@ impl Check {
             Self::Logs(_) => "logs",
             Self::Matrix(_) => "matrix",
             Self::Resource(_) => "resource",
+            Self::Wire(_) => "wire",
         }
     }
 
@@ -44,6 +48,7 @@ impl Check {
             Self::Logs(check) => &check.title,
             Self::Matrix(check) => &check.title,
             Self::Resource(check) => &check.title,
+            Self::Wire(check) => &check.title,
         }
     }
 }

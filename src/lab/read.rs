@@ -4,6 +4,7 @@ mod action;
 mod assertion;
 mod certificate;
 mod check;
+mod wire;
 mod workload;
 
 use std::collections::BTreeMap;

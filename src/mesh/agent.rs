@@ -5,7 +5,7 @@
 mod app_health;
 mod control_plane;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use self::{
     app_health::AppHealth,
-    control_plane::{AgentError, ControlPlane},
+    control_plane::{AgentError, ControlPlane, News},
 };
 use super::{
     retry::Retry,
@@ -79,11 +79,14 @@ struct Agent {
     control_plane: ControlPlane,
     /// Asks for a new certificate before the old one's time.
     renew: Notify,
+    counters: Arc<Telemetry>,
 }
 
 impl Agent {
     fn new(host: Arc<dyn Host>, role: Role) -> Result<Self, AgentError> {
-        Ok(Self { control_plane: ControlPlane::new(host.clone())?, host, role, renew: Notify::new() })
+        let control_plane = ControlPlane::new(host.clone())?;
+        let counters = Arc::new(Telemetry::of(control_plane.workload()));
+        Ok(Self { host, control_plane, role, renew: Notify::new(), counters })
     }
 
     /// Gets the first certificate and the first configuration, however long that takes.
@@ -95,8 +98,9 @@ impl Agent {
                 || async {
                     let mut connection = self.control_plane.connect(Some(&svid)).await?;
                     loop {
-                        if let Some(config) = connection.configuration(None).await? {
-                            return Ok(config);
+                        match connection.news(None, None).await? {
+                            News::Configuration(config) => return Ok(config),
+                            News::Look(_) | News::None => {}
                         }
                     }
                 },
@@ -135,6 +139,7 @@ impl Agent {
         let in_effect = watch::Sender::new(config.borrow().clone());
         let served = tokio::select! {
             served = self.serve(config, svid.clone(), &in_effect) => served,
+            never = self.show_connections() => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid, &in_effect) => return ExitStatus::FAILURE,
         };
@@ -155,8 +160,7 @@ impl Agent {
         svid: watch::Receiver<Arc<Svid>>,
         in_effect: &watch::Sender<Arc<ProxyConfig>>,
     ) -> Result<(), sidecar::ServeError> {
-        let counters = Arc::new(Telemetry::of(self.control_plane.workload()));
-        let options = sidecar::Options { counters, ..sidecar::Options::default() };
+        let options = sidecar::Options { counters: self.counters.clone(), ..sidecar::Options::default() };
         match self.role {
             Role::Gateway => sidecar::serve_gateway(self.host.clone(), options, config, svid, in_effect).await,
             Role::Sidecar => {
@@ -165,6 +169,14 @@ impl Agent {
                 sidecar::serve(self.host.clone(), options, config, svid).await
             }
         }
+    }
+
+    /// Lets whoever may look on at this sidecar's connections do so. Never ends: traffic does not depend on it.
+    async fn show_connections(&self) -> Infallible {
+        if let Err(error) = self.host.serve_taps().await {
+            host_println!(self.host, Output::Stderr, "sidecar: nobody can look on at its connections: {error}");
+        }
+        std::future::pending().await
     }
 
     /// Renews the certificate at half of its life, or when it is asked to.
@@ -226,10 +238,11 @@ impl Agent {
             Ok(connection) => connection,
             Err(error) => return error,
         };
+        let mut look = 0;
         loop {
             let version = configs.borrow().version.clone();
-            match connection.configuration(Some(&version)).await {
-                Ok(Some(config)) => {
+            match connection.news(Some(&version), Some(look)).await {
+                Ok(News::Configuration(config)) => {
                     let config = Arc::new(config);
                     configs.send_replace(config.clone());
                     if self.role == Role::Gateway {
@@ -237,7 +250,11 @@ impl Agent {
                         let _ = in_effect.subscribe().wait_for(|taken| Arc::ptr_eq(taken, &config)).await;
                     }
                 }
-                Ok(None) => {}
+                Ok(News::Look(newest)) => match connection.tell(newest, &self.counters.report()).await {
+                    Ok(()) => look = newest,
+                    Err(error) => return error,
+                },
+                Ok(News::None) => {}
                 Err(error) => return error,
             }
         }

@@ -1,6 +1,7 @@
 //! The program `control-plane`: certificates and configuration for sidecars, and the webhook that injects them.
 //!
-//! Port 15012 serves agents, 15017 the API server's webhook calls, 8080 the kubelet's readiness probe.
+//! Port 15012 serves agents, 15017 the API server's webhook calls, 8080 the kubelet's readiness probe, and 15014, on the
+//! loopback address only, whoever draws the service graph.
 
 pub mod api_client;
 pub mod certificates;
@@ -10,11 +11,17 @@ mod root;
 mod serve;
 mod server_certificate;
 pub mod status;
+mod traffic;
 pub mod trust;
 mod webhook;
 mod world;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::BoxFuture;
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::OwnerReference};
@@ -29,6 +36,7 @@ use self::{
     ready::{Condition, Readiness},
     server_certificate::{ServerCertificate, ServerCertificateError},
     status::ControlPlaneStatus,
+    traffic::Traffic,
     trust::Root,
 };
 use super::{
@@ -48,6 +56,8 @@ use crate::{
 pub const AGENT_PORT: u16 = 15012;
 /// Where the API server calls the webhook.
 const WEBHOOK_PORT: u16 = 15017;
+/// Where whoever is on the machine asks for the service graph; Istio's control plane has its metrics there.
+pub const GRAPH_PORT: u16 = 15014;
 /// Where the kubelet asks whether we are ready.
 const READY_PORT: u16 = 8080;
 /// The environment variable with the life of the certificates that are issued, as in Istio.
@@ -168,14 +178,20 @@ impl ControlPlane {
             control_plane: format!("{CONTROL_PLANE}.{ROOT_NAMESPACE}.svc:{AGENT_PORT}"),
             trust_domain: self.settings.trust_domain.clone(),
         };
-        let agents = certificates::router(signer).merge(configuration::router(self.distributor.clone()));
+        let (distributor, gathering) = (self.distributor.clone(), Arc::default());
+        let configurations = configuration::router(distributor.clone(), Arc::clone(&gathering));
+        let traffic = Traffic { distributor, gathering };
+        let agents = certificates::router(signer).merge(configurations).merge(traffic.clone().for_agents());
+        let (everywhere, here) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let servers = [
-            (AGENT_PORT, Some(tls.clone()), agents),
-            (WEBHOOK_PORT, Some(tls), webhook::router(injection, self.newest.subscribe())),
-            (READY_PORT, None, ready::router(self.readiness.clone())),
+            (everywhere, AGENT_PORT, Some(tls.clone()), agents),
+            (everywhere, WEBHOOK_PORT, Some(tls), webhook::router(injection, self.newest.subscribe())),
+            (everywhere, READY_PORT, None, ready::router(self.readiness.clone())),
+            (here, GRAPH_PORT, None, traffic.for_readers()),
         ];
-        for (port, tls, router) in servers {
-            let listener = serve::listen(&self.host, port).await.map_err(ControlPlaneError::Serve)?;
+        for (address, port, tls, router) in servers {
+            let address = SocketAddr::new(address, port);
+            let listener = serve::listen(&self.host, address).await.map_err(ControlPlaneError::Serve)?;
             parts.spawn(serve::serve(listener, tls, router));
         }
         let own = watch::Sender::new(ControlPlaneStatus {

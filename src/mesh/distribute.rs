@@ -4,7 +4,7 @@
 //! and acknowledges that by asking. Nothing here knows how proxies ask or what their configuration says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard},
@@ -113,6 +113,8 @@ pub struct Pod {
     pub id: SpiffeId,
     /// Whether it still counts; a pod that is going away does not have to acknowledge anything any more.
     pub live: bool,
+    /// The name of what made it.
+    pub workload: String,
 }
 
 /// Computes configurations from one state of the mesh.
@@ -256,6 +258,30 @@ impl Distributor {
     /// What has reached the proxies, as it changes.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.subscribe()
+    }
+
+    /// Checks that a pod has the identity of the one who speaks for it.
+    ///
+    /// # Errors
+    /// [`NotYours`] if it has another one, or is not known.
+    pub fn check_owner(&self, pod: &PodName, id: &SpiffeId) -> Result<(), NotYours> {
+        let state = self.state();
+        let known = state.generation.as_ref().and_then(|generation| generation.pods.get(pod));
+        match known.is_some_and(|known| known.id == *id) {
+            true => Ok(()),
+            false => Err(NotYours { asked: Box::new(id.clone()), pod: pod.clone() }),
+        }
+    }
+
+    /// The proxies that are connected and count.
+    pub fn live_proxies(&self) -> BTreeSet<PodName> {
+        let state = self.state();
+        state.proxies.iter().filter(|(_, proxy)| proxy.live).map(|(pod, _)| pod.clone()).collect()
+    }
+
+    /// The pods that have a proxy.
+    pub fn known_pods(&self) -> BTreeMap<PodName, Pod> {
+        self.state().generation.as_ref().map(|generation| generation.pods.clone()).unwrap_or_default()
     }
 
     /// Notes what the question acknowledges; answers the pod's newest configuration, if the pod is known.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 pub const ROOT_NAMESPACE: &str = "istio-system";
 /// The name of the control plane: its Deployment, Service, account and webhook configuration.
 pub const CONTROL_PLANE: &str = "labctl-mesh";
-/// The name of the gateway: its Deployment and its Service.
-pub const INGRESS_GATEWAY: &str = "istio-ingressgateway";
 /// The kinds of its webhook configurations: one changes pods, the other judges mesh resources.
 pub const WEBHOOK_KINDS: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+/// The name of the gateway: its Deployment and its Service.
+pub const INGRESS_GATEWAY: &str = "istio-ingressgateway";
 /// The label, and its value, of everything that is installed.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "labctl");
 

@@ -145,10 +145,10 @@ impl Registry {
         let Self { world, mut snapshot, namespaces, pods } = self;
         let no_labels = Labels::new();
         for pod in pods {
-            let namespace_labels = namespaces.get(&pod.workload.namespace).unwrap_or(&no_labels);
+            let namespace_labels = namespaces.get(&pod.workload.namespace);
             snapshot.workloads.push(match world {
-                World::Live => pod.into_current(),
-                World::Offline => pod.into_injected(namespace_labels),
+                World::Live => pod.into_current(namespace_labels),
+                World::Offline => pod.into_injected(namespace_labels.unwrap_or(&no_labels)),
             });
         }
         snapshot.workloads.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     identity::SpiffeId,
+    inject::Decision,
     resources::{
         DestinationRule, Gateway, Kind, MeshPolicy, Metadata, PeerAuthentication, Policy, Resource, Selector,
         VirtualService,
@@ -172,6 +173,8 @@ pub struct Workload {
     pub service_account: String,
     /// Whether a proxy stands before it.
     pub sidecar: bool,
+    /// Whether a pod like it would get a sidecar now, or why not; `None` where that is not known.
+    pub injection: Option<Decision>,
     /// What its proxy is for.
     pub role: Role,
     /// The pod's address, once it has one.
@@ -314,19 +317,6 @@ pub fn required(selector: Option<&Selector>) -> Option<&Labels> {
 }
 
 impl Snapshot {
-    /// The Secrets of a namespace that Gateways name, as far as they are there.
-    pub fn named_credentials<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a str, &'a Secret)> {
-        let servers = self.gateways.iter().flat_map(|resource| &resource.spec.servers);
-        let named = servers.filter_map(|server| server.tls.as_ref()?.credential_name.as_deref());
-        let mut names: Vec<String> = named.flat_map(credential_secrets).collect();
-        names.sort();
-        names.dedup();
-        names.into_iter().filter_map(move |name| {
-            let ((_, name), found) = self.credentials.get_key_value(&(namespace.to_owned(), name))?;
-            Some((name.as_str(), found))
-        })
-    }
-
     /// Removes the mesh resource of this kind and name, if it is there.
     pub fn forget(&mut self, named: &Metadata) {
         fn without<S>(resources: &mut Vec<Resource<S>>, named: &Metadata) {
@@ -341,6 +331,19 @@ impl Snapshot {
             Kind::Policy => without(&mut self.policies, named),
             Kind::VirtualService => without(&mut self.virtual_services, named),
         }
+    }
+
+    /// The Secrets of a namespace that Gateways name, as far as they are there.
+    pub fn named_credentials<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a str, &'a Secret)> {
+        let servers = self.gateways.iter().flat_map(|resource| &resource.spec.servers);
+        let named = servers.filter_map(|server| server.tls.as_ref()?.credential_name.as_deref());
+        let mut names: Vec<String> = named.flat_map(credential_secrets).collect();
+        names.sort();
+        names.dedup();
+        names.into_iter().filter_map(move |name| {
+            let ((_, name), found) = self.credentials.get_key_value(&(namespace.to_owned(), name))?;
+            Some((name.as_str(), found))
+        })
     }
 
     /// The metadata of all mesh resources, kind by kind.

@@ -36,6 +36,7 @@ impl Context<'_> {
         match action {
             Action::Annotate(mark) => cluster.annotate(&reference(&mark.target), &mark.values).await.map(drop)?,
             Action::Apply(apply) => cluster.apply(objects(apply)?, patience).await.map(drop)?,
+            Action::Certificate(certificate) => self.certify(certificate, patience).await?,
             Action::Delete(target) => self.delete(target, patience).await?,
             Action::Exec(exec) => self.exec(exec, patience).await?,
             Action::Label(mark) => cluster.label(&reference(&mark.target), &mark.values).await.map(drop)?,
@@ -91,7 +92,12 @@ pub fn changes_pods(action: &Action) -> bool {
     match action {
         Action::Apply(apply) => apply.objects.iter().any(|object| matches!(object.kind(), "Deployment" | "Pod")),
         Action::Restart(_) | Action::Scale(_) => true,
-        Action::Annotate(_) | Action::Delete(_) | Action::Exec(_) | Action::Label(_) | Action::Refused(_) => false,
+        Action::Annotate(_)
+        | Action::Certificate(_)
+        | Action::Delete(_)
+        | Action::Exec(_)
+        | Action::Label(_)
+        | Action::Refused(_) => false,
     }
 }
 
@@ -107,6 +113,9 @@ pub fn told(action: &Action) -> String {
     let what = match action {
         Action::Annotate(mark) | Action::Label(mark) => marks(mark),
         Action::Apply(apply) => several(&apply.objects),
+        Action::Certificate(certificate) => {
+            format!("Secret {}/{} for {}", certificate.namespace, certificate.secret, certificate.hosts.join(", "))
+        }
         Action::Delete(target) | Action::Restart(target) => reference(target).to_string(),
         Action::Exec(exec) => format!("`{}` in {}", exec.command.join(" "), exec.workload.value),
         Action::Refused(refused) => several(&refused.apply.objects),
@@ -123,7 +132,8 @@ fn several(objects: &[Object]) -> String {
     }
 }
 
-fn reference(reference: &Reference) -> ObjectRef {
+/// What a lab names, as the cluster names it.
+pub(super) fn reference(reference: &Reference) -> ObjectRef {
     ObjectRef {
         api_version: reference.api_version.clone(),
         kind: reference.kind.clone(),
@@ -132,7 +142,8 @@ fn reference(reference: &Reference) -> ObjectRef {
     }
 }
 
-fn reference_of(object: &Object) -> ObjectRef {
+/// The name of a rendered object.
+pub(super) fn reference_of(object: &Object) -> ObjectRef {
     ObjectRef {
         api_version: object.api_version().to_owned(),
         kind: object.kind().to_owned(),

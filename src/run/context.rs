@@ -2,13 +2,17 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use tokio::sync::OnceCell;
+
 use super::{
+    Options,
     event::{Event, Events},
     mesh::{Chosen, Distribution},
 };
 use crate::{
     cluster::{Cluster, Patience, Target, mesh_status::ROOT_NAMESPACE},
     lab::model::Lab,
+    mesh::ca::CertificateAuthority,
     probe::ask::Prober,
 };
 
@@ -24,8 +28,18 @@ pub struct Context<'a> {
     pub mesh: Chosen,
     /// How long each part may wait.
     pub deadline: Duration,
+    /// Who signs the lab's own certificates; made when the first is.
+    pub authority: OnceCell<CertificateAuthority>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
+}
+
+impl<'a> Context<'a> {
+    /// A lab that has not begun.
+    pub fn new(lab: &'a Lab, cluster: Cluster, mesh: Chosen, options: &Options, events: Events) -> Self {
+        let (target, deadline) = (options.target.clone(), options.deadline);
+        Self { lab, cluster, events, mesh, deadline, authority: OnceCell::new(), target }
+    }
 }
 
 impl Context<'_> {

@@ -84,6 +84,11 @@ impl Needs<'_> {
         match action {
             Action::Annotate(mark) | Action::Label(mark) => self.reference(&mark.target, &["get", "patch"]).await,
             Action::Apply(_) => Ok(()),
+            Action::Certificate(certificate) => {
+                let namespace = Some(certificate.namespace.as_str());
+                self.kind("v1", "Secret", namespace, APPLY).await?;
+                self.kind("v1", "Secret", namespace, DELETE).await
+            }
             Action::Delete(target) => self.reference(target, DELETE).await,
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
@@ -121,6 +126,10 @@ impl Needs<'_> {
                 let verb = if matches!(resource.which, Which::Named(_)) { "get" } else { "list" };
                 let namespace = resource.namespace.as_deref();
                 self.kind(&resource.api_version, &resource.kind, namespace, &[verb]).await?;
+            }
+            Check::Wire(wire) => {
+                self.exec(&wire.request.from);
+                wire.request.to.iter().for_each(|server| self.serve(server));
             }
         }
         Ok(())

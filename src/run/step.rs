@@ -110,7 +110,13 @@ impl Context<'_> {
         }
     }
 
-    async fn ask(&self, check: &Check, scene: &probe::scene::Scene, earlier: Option<&CheckResult>) -> CheckResult {
+    /// Asks one check; of one that was asked before, what is not as expected.
+    pub(super) async fn ask(
+        &self,
+        check: &Check,
+        scene: &probe::scene::Scene,
+        earlier: Option<&CheckResult>,
+    ) -> CheckResult {
         let prober = self.prober();
         match check {
             Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
@@ -118,6 +124,7 @@ impl Context<'_> {
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,
             Check::Matrix(matrix) => probe::matrix::check(&prober, scene, matrix, earlier).await,
             Check::Resource(resource) => probe::resource::check(&self.cluster, resource).await,
+            Check::Wire(wire) => probe::wire::check(&prober, scene, wire).await,
         }
     }
 }

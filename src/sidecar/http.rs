@@ -7,7 +7,6 @@ mod answer;
 mod body;
 mod headers;
 mod record;
-mod send;
 mod tally;
 mod upgrade;
 

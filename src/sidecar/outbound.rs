@@ -15,6 +15,7 @@ use super::{
     routing::{self, Destination, Route, pass_through},
     sniff::{self, First, Guess},
     stream::{Prefixed, Stream},
+    upstream::{Established, Upstream},
 };
 use crate::host::Accepted;
 
@@ -98,7 +99,7 @@ async fn http(engine: Arc<Engine>, facts: Facts, route: Route, stream: TcpStream
 }
 
 async fn relay(engine: &Engine, facts: &Facts, destination: &Destination, stream: TcpStream, bytes: Bytes) {
-    let series = |connected: Option<(&_, &_)>| destination.series(engine, connected);
+    let series = |connected: Option<(&Upstream, &Established)>| destination.series_of_bytes(engine, connected);
     let stream = Stream::Plain(Prefixed::new(bytes, stream));
     forward::relay_to(engine, facts, destination, series, stream, std::future::pending()).await;
 }

@@ -118,8 +118,8 @@ impl Destination {
         })
     }
 
-    /// Where an opaque connection is counted.
-    pub fn series(&self, engine: &Engine, connected: Option<(&Upstream, &Established)>) -> Arc<Series> {
+    /// Where opaque bytes are counted, once it is known whether somebody takes them.
+    pub fn series_of_bytes(&self, engine: &Engine, connected: Option<(&Upstream, &Established)>) -> Arc<Series> {
         match connected {
             Some((upstream, established)) => self.series_of(engine, upstream, established.peer.clone()),
             None => self.unreached(engine).clone(),

@@ -190,6 +190,7 @@ async fn serve_until_drained(engine: &Arc<Engine>, open: &TaskTracker, listeners
     tokio::select! {
         _ = join_all(accepting) => {}
         () = close_idle(engine) => {}
+        () = engine.telemetry.keep_notes() => {}
     }
 }
 

@@ -6,6 +6,8 @@
 mod histogram;
 pub mod labels;
 mod prometheus;
+mod recent;
+pub mod report;
 pub mod series;
 
 use std::{
@@ -16,19 +18,36 @@ use std::{
 pub(crate) use labels::Neighbours;
 pub use labels::{Labels, Own, Workload};
 pub use prometheus::prometheus;
+pub use report::Report;
 pub use series::{Exchange, Outcome, Series};
+use tokio::time::Instant;
 
+use self::recent::Activity;
 use crate::mesh::identity::SpiffeId;
 
 /// The most series that one sidecar keeps. What comes beyond is counted together, per direction and transport.
 const MOST_SERIES: usize = 2000;
 
 /// All series of one sidecar, or of one of its runtimes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Telemetry {
+    started: Instant,
+    activity: Arc<Activity>,
     workload: Option<Workload>,
     principal: OnceLock<SpiffeId>,
     series: Mutex<BTreeMap<Labels, Arc<Series>>>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            activity: Arc::default(),
+            workload: None,
+            principal: OnceLock::new(),
+            series: Mutex::default(),
+        }
+    }
 }
 
 impl Telemetry {
@@ -54,7 +73,7 @@ impl Telemetry {
             return known.clone();
         }
         let labels = if all.len() < MOST_SERIES { labels.clone() } else { labels.overflow() };
-        all.entry(labels).or_default().clone()
+        all.entry(labels).or_insert_with(|| Arc::new(Series::new(self.activity.clone()))).clone()
     }
 
     /// All series so far.

@@ -8,7 +8,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(the_tables_follow_the_policies, mistakes_are_told);
+on_both_clusters!(World: the_tables_follow_the_policies, mistakes_are_told);
 
 async fn the_tables_follow_the_policies(world: &World) {
     deploy(world).await;

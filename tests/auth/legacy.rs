@@ -11,7 +11,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(
+on_both_clusters!(World:
     the_narrower_policy_decides,
     a_service_has_a_policy_of_its_own,
     a_peer_authentication_ends_the_old_policies,

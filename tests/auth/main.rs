@@ -2,6 +2,7 @@
 
 mod check;
 mod legacy;
+mod pair;
 
 #[allow(dead_code)] // Every test binary uses a part of these.
 #[path = "../e2e/manifests.rs"]

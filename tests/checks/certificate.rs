@@ -5,7 +5,7 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters!(sidecars_prove_who_they_are, another_identity_fails_and_no_sidecar_is_no_answer);
+on_both_clusters!(World: sidecars_prove_who_they_are, another_identity_fails_and_no_sidecar_is_no_answer);
 
 async fn sidecars_prove_who_they_are(world: &World) {
     let expect = "

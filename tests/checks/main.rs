@@ -3,6 +3,7 @@
 
 mod certificate;
 mod lab;
+mod wire;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,8 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters! { World:
+on_both_clusters! {
+    World:
     sidecars_route_as_gateways_do,
 }
 

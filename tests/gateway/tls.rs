@@ -11,7 +11,8 @@ use crate::{
     support::{World, on_both_clusters},
 };
 
-on_both_clusters! { World:
+on_both_clusters! {
+    World:
     certificates_come_from_secrets_and_change_with_them,
     clients_prove_who_they_are,
     tls_is_passed_on_by_its_server_name,

@@ -158,6 +158,7 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
     Symlink 777 usr/bin/openssl -> labctl
     Symlink 777 usr/bin/sidecar -> labctl
     Symlink 777 usr/bin/sleep -> labctl
+    Symlink 777 usr/bin/tap -> labctl
     ");
 }
 

@@ -37,7 +37,13 @@ impl Paper {
                 self.0.remove(&key(target)).unwrap();
             }
             Action::Label(mark) => self.label(mark),
-            Action::Annotate(_) | Action::Exec(_) | Action::Restart(_) | Action::Scale(_) => {}
+            // None of these changes a policy.
+            Action::Annotate(_)
+            | Action::Certificate(_)
+            | Action::Exec(_)
+            | Action::Refused(_)
+            | Action::Restart(_)
+            | Action::Scale(_) => {}
         }
     }
 

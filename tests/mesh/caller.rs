@@ -58,6 +58,13 @@ impl Call {
         Self { roots, ..self.clone() }
     }
 
+    /// What a pod's sidecar has counted: nothing, in answer to look 1.
+    pub fn traffic(pod: &str, svid: Option<&Svid>) -> Self {
+        let asked = Self::configuration(pod, svid);
+        let body = r#"{"recentSeconds": 1.0, "series": []}"#.to_owned();
+        Self { method: "POST".to_owned(), path: format!("/v1/traffic?pod={pod}&look=1"), body, ..asked }
+    }
+
     pub fn configuration(pod: &str, svid: Option<&Svid>) -> Self {
         let chain = svid.iter().flat_map(|svid| &svid.chain).map(|certificate| certificate.to_vec()).collect();
         let key = svid.map(|svid| svid.key.secret_der().to_vec()).unwrap_or_default();
@@ -76,6 +83,9 @@ pub fn program(host: Arc<dyn Host>, arguments: Vec<String>) -> BoxFuture<'static
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let answer = async {
             let mut request = Request::builder().method(call.method.as_str()).uri(&call.path).header("host", "x");
+            if call.body.starts_with('{') {
+                request = request.header("content-type", "application/json");
+            }
             if let Some(token) = call.token.filter(|token| !token.is_empty()) {
                 request = request.header("authorization", format!("Bearer {token}"));
             }

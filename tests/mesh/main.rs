@@ -163,10 +163,12 @@ async fn a_configuration_is_for_its_own_proxy_only() {
         request.complete(&issued.chain, &issued.roots).unwrap()
     };
     let ask = async |svid| mesh.call("legacy/caller", &Call::configuration("foo/app", svid)).await;
-    assert_eq!(ask(None).await.status, 401);
+    let tell = async |svid| mesh.call("legacy/caller", &Call::traffic("foo/app", svid)).await;
+    assert_eq!((ask(None).await.status, tell(None).await.status), (401, 401));
     let stranger = svid("legacy").await;
-    assert_eq!(ask(Some(&stranger)).await.status, 403);
+    assert_eq!((ask(Some(&stranger)).await.status, tell(Some(&stranger)).await.status), (403, 403));
     let owner = svid("foo").await;
+    assert_eq!(tell(Some(&owner)).await.status, 204);
     let answer = ask(Some(&owner)).await;
     assert_eq!(answer.status, 200);
     let config: labctl::sidecar::config::ProxyConfig = serde_json::from_str(&answer.body).unwrap();

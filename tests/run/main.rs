@@ -9,6 +9,7 @@ mod keep;
 mod lost;
 mod objects;
 mod other;
+mod proof;
 mod reason;
 mod rights;
 mod support;

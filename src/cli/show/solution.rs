@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     lab::{
-        action::{Action, Apply, Exec, Mark, Reference},
+        action::{Action, Apply, Certificate, Exec, Mark, Reference},
         model::{Lab, Step},
     },
     render::manifest,
@@ -21,6 +21,7 @@ pub(super) fn commands(lab: &Lab, action: &Action) -> String {
     match action {
         Action::Annotate(mark) => marked("annotate", mark),
         Action::Apply(apply) => applied(apply),
+        Action::Certificate(certificate) => issued(certificate),
         Action::Delete(target) => format!("kubectl delete {}", named(target)),
         Action::Exec(exec) => executed(lab, exec),
         Action::Label(mark) => marked("label", mark),
@@ -32,6 +33,21 @@ pub(super) fn commands(lab: &Lab, action: &Action) -> String {
 
 fn applied(apply: &Apply) -> String {
     format!("kubectl apply -f - <<'EOF'\n{}EOF", manifest::write(&apply.objects))
+}
+
+/// The authority's key stays in the folder, for the next certificate.
+fn issued(certificate: &Certificate) -> String {
+    const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    let names: Vec<String> = certificate.hosts.iter().map(|host| format!("DNS:{host}")).collect();
+    let (names, secret, namespace) = (names.join(","), &certificate.secret, &certificate.namespace);
+    format!(
+        "[ -f ca.crt ] || openssl req -x509 {KEY} -days 7 -subj /O=lab -keyout ca.key -out ca.crt
+openssl req {KEY} -subj / -keyout tls.key -out tls.csr
+openssl x509 -req -days 7 -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial \\
+  -extfile <(echo subjectAltName={names}) -out tls.crt
+kubectl create secret generic {secret} -n {namespace} --type=kubernetes.io/tls \\
+  --from-file=tls.crt --from-file=tls.key --from-file=ca.crt"
+    )
 }
 
 fn named(target: &Reference) -> String {

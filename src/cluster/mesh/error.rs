@@ -44,6 +44,9 @@ pub enum MeshError {
     /// The mesh that is there has no gateway, and the lab needs one. It belongs to this run, if it was one.
     #[error("the lab needs a gateway, and the mesh on this cluster has none")]
     NoGateway(Option<String>),
+    /// The control plane does not tell what proxies have counted.
+    #[error("the control plane has no graph: {0}")]
+    NoGraph(String),
     /// There is no Istio, though one was asked for.
     #[error("there is no Istio on this cluster: {0}")]
     NoIstio(String),
@@ -67,6 +70,9 @@ impl MeshError {
             Self::Istio(_) => Some("labs run against it with `labctl run LAB --mesh istio`".to_owned()),
             Self::NoGateway(None) => Some("bring it with `labctl mesh install --gateway`".to_owned()),
             Self::NoGateway(Some(run)) => Some(format!("the mesh belongs to the run {run}: end that first")),
+            Self::NoGraph(_) => {
+                Some("is it of this version? `labctl mesh status` tells, `labctl mesh install` updates it".to_owned())
+            }
             Self::NoIstio(_) => Some("leave out `--mesh istio`, and labctl brings a mesh of its own".to_owned()),
             Self::OfARun(run) => {
                 Some(format!("end that run; what it left behind is removed with `labctl down --run {run}`"))

@@ -5,8 +5,7 @@
 //! rules first. A connection is announced to its listener (by its bound local port) before it is made, and a
 //! listener drops what nobody announced, so other users of the machine can't reach into the network.
 //!
-//! All connections between pods pass [`Network::connect`] and end in one `listener::Socket`: the place
-//! to put an observer of their bytes between the two ends.
+//! All connections between pods pass `Network::forward`, where whoever taps one of them is put between the two ends.
 
 mod listener;
 mod pod;
@@ -29,7 +28,10 @@ pub use self::{
 };
 use crate::{
     embedded::node::sync::{lock, read, write},
-    host::redirect::{Packet, rules::Hook},
+    host::{
+        redirect::{Packet, rules::Hook},
+        tap::{self, relay::Near},
+    },
 };
 
 /// The node's own address, from which probes and the API server's webhook calls come.
@@ -121,11 +123,11 @@ impl Network {
         let Source { uid, gid, .. } = source;
         let packet = Packet { source: peer.into(), destination: to.into(), loopback: local, uid, gid };
         match pod.redirected(Hook::Output, &packet) {
-            Some(port) => deliver(pod, (Ipv4Addr::LOCALHOST, port), Origin { peer, orig_dst: to }).await,
-            None if local => deliver(pod, (*to.ip(), to.port()), Origin { peer, orig_dst: to }).await,
+            Some(port) => deliver(pod, (Ipv4Addr::LOCALHOST, port), Origin { peer, port: None, orig_dst: to }).await,
+            None if local => deliver(pod, (*to.ip(), to.port()), Origin { peer, port: None, orig_dst: to }).await,
             // A loopback address means nothing to another machine.
             None if peer.is_loopback() => Err(io::ErrorKind::InvalidInput.into()),
-            None => self.forward(peer, to).await,
+            None => self.forward(Some(pod), peer, to).await,
         }
     }
 
@@ -134,7 +136,7 @@ impl Network {
     /// # Errors
     /// As [`Network::connect`].
     pub async fn connect_from_node(&self, to: SocketAddr) -> io::Result<TcpStream> {
-        self.forward(NODE_ADDRESS, ipv4(to)?).await
+        self.forward(None, NODE_ADDRESS, ipv4(to)?).await
     }
 
     /// Connects from the node to a port of a Service.
@@ -147,11 +149,11 @@ impl Network {
             let text = format!("Service {namespace}/{name} has no virtual address");
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         };
-        self.forward(NODE_ADDRESS, SocketAddrV4::new(address, port)).await
+        self.forward(None, NODE_ADDRESS, SocketAddrV4::new(address, port)).await
     }
 
     /// What happens to a connection once it has left its pod: `kube-proxy`, then the pod it is for.
-    async fn forward(&self, peer: Ipv4Addr, to: SocketAddrV4) -> io::Result<TcpStream> {
+    async fn forward(&self, from: Option<&PodNetwork>, peer: Ipv4Addr, to: SocketAddrV4) -> io::Result<TcpStream> {
         let outside = read(&self.0.outside).get(&to).copied();
         if let Some(real) = outside {
             return TcpStream::connect(real).await;
@@ -164,7 +166,13 @@ impl Network {
         let pod = self.pod(*endpoint.ip()).ok_or_else(|| unreachable(*endpoint.ip()))?;
         let packet = Packet { source: peer.into(), destination: endpoint.into(), loopback: false, uid: 0, gid: 0 };
         let port = pod.redirected(Hook::Prerouting, &packet).unwrap_or(endpoint.port());
-        deliver(&pod, (*endpoint.ip(), port), Origin { peer, orig_dst: endpoint }).await
+        let origin = Origin { peer, port: None, orig_dst: endpoint };
+        let tapped = from.into_iter().chain([&*pod]).any(|pod| pod.taps().opened() > 0);
+        if tapped {
+            observed(from, &pod, port, origin).await
+        } else {
+            deliver(&pod, (*endpoint.ip(), port), origin).await
+        }
     }
 
     fn pod(&self, address: Ipv4Addr) -> Option<Arc<PodNetwork>> {
@@ -176,6 +184,17 @@ impl Network {
 async fn deliver(pod: &PodNetwork, (to, port): (Ipv4Addr, u16), origin: Origin) -> io::Result<TcpStream> {
     let socket = pod.socket(to, port).ok_or(io::ErrorKind::ConnectionRefused)?;
     socket.connect(origin).await
+}
+
+/// Ends a connection at a socket of `to`, with whoever taps either pod between the two ends.
+async fn observed(from: Option<&PodNetwork>, to: &PodNetwork, port: u16, origin: Origin) -> io::Result<TcpStream> {
+    let near = Near::new().await?;
+    let (client, server) = (SocketAddr::from((origin.peer, near.port())), SocketAddr::from(origin.orig_dst));
+    let origin = Origin { port: Some(near.port()), ..origin };
+    let far = deliver(to, (*origin.orig_dst.ip(), port), origin).await?;
+    let at_client = from.and_then(|pod| pod.taps().watch(client, server, server.ip()));
+    let at_server = to.taps().watch(client, server, client.ip());
+    Ok(near.join(far, tap::Direction::ToClient, at_client.into_iter().chain(at_server).collect()))
 }
 
 /// The network has no IPv6; a mapped address is its IPv4 address, and `0.0.0.0` means this pod, as on Linux.

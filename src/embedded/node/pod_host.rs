@@ -3,7 +3,7 @@
 //! Nothing here reaches the real machine: files and environment are the container's own, the network is virtual.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, SocketAddr},
     path::Path,
@@ -20,7 +20,7 @@ use super::{
     network::{Owner, PodNetwork, Source},
     sync::lock,
 };
-use crate::host::{Host, Listener, Output, Redirect};
+use crate::host::{Host, Listener, Output, Redirect, Tap};
 
 /// Takes what a program prints.
 pub trait Sink: Send + Sync + 'static {
@@ -120,5 +120,13 @@ impl Host for PodHost {
         }
         self.container.network.set_redirect(redirect);
         Ok(())
+    }
+
+    fn tap(&self, peers: BTreeSet<IpAddr>) -> BoxFuture<'_, io::Result<Tap>> {
+        Box::pin(async { self.container.network.taps().open(peers) })
+    }
+
+    fn taps_opened(&self) -> u64 {
+        self.container.network.taps().opened()
     }
 }

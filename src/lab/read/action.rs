@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use crate::{
     lab::{
-        action::{Action, Apply, Exec, Mark, Reference, Refused, Scale},
+        action::{Action, Apply, Certificate, Exec, Mark, Reference, Refused, Scale},
         fields::{Fields, collect, list, mapping, number, text},
         kinds,
         position::{Located, Span},
@@ -17,7 +17,8 @@ use crate::{
     render::{Excerpt, RenderError, object::Object},
 };
 
-const ACTIONS: &[&str] = &["annotate", "apply", "delete", "exec", "label", "refused", "restart", "scale"];
+const ACTIONS: &[&str] =
+    &["annotate", "apply", "certificate", "delete", "exec", "label", "refused", "restart", "scale"];
 
 impl Reader<'_> {
     /// Reads a list of actions that must not be empty.
@@ -35,6 +36,7 @@ impl Reader<'_> {
         let action = match key.as_str() {
             "annotate" => Action::Annotate(self.mark(node, key.at, "annotations")?),
             "apply" => Action::Apply(self.apply(node, key.at)?),
+            "certificate" => Action::Certificate(self.issued(node, key.at)?),
             "delete" => Action::Delete(self.target_only("`delete`", node, key.at)?),
             "exec" => Action::Exec(self.exec(node, key.at)?),
             "label" => Action::Label(self.mark(node, key.at, "labels")?),
@@ -144,6 +146,23 @@ impl Reader<'_> {
         let source = Source { name: at.file.clone(), text: at.text.clone() };
         let kind = ProblemKind::Template { message, hint: Some(hint) };
         self.problems.add_elsewhere(Problem::new(&source, span, kind));
+    }
+
+    fn issued(&self, node: &Node, key: Span) -> Option<Certificate> {
+        let mut fields = Fields::open(self.problems, "`certificate`", node)?.under(key);
+        let secret = fields.text("secret", "the Secret to put it into");
+        let namespace = fields.text("namespace", "where the Secret is");
+        let at = fields.required("hosts", "[name, ...]").map(|node| node.at);
+        let hosts = fields.texts("hosts");
+        fields.finish();
+        let namespace = namespace.filter(|name| super::check_label(self.problems, "a namespace", name))?;
+        let secret = secret.filter(|name| super::check_label(self.problems, "a Secret", name))?;
+        let hosts: Vec<String> = hosts?.into_iter().map(|host| host.value).collect();
+        if hosts.is_empty() {
+            self.problems.add(at?, ProblemKind::Empty("a certificate names at least one host"));
+            return None;
+        }
+        Some(Certificate { secret: secret.value, namespace: namespace.value, hosts })
     }
 
     fn target_only(&self, what: &'static str, node: &Node, key: Span) -> Option<Reference> {

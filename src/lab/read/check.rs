@@ -11,7 +11,7 @@ use crate::lab::{
 };
 use crate::probe::verdict::Expected;
 
-const CHECKS: &[&str] = &["certificate", "http", "logs", "matrix", "resource"];
+const CHECKS: &[&str] = &["certificate", "http", "logs", "matrix", "resource", "wire"];
 
 impl Reader<'_> {
     /// Reads `expect`, which must not be empty.
@@ -32,7 +32,8 @@ impl Reader<'_> {
             "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
             "matrix" => Check::Matrix(self.matrix(node, key.at)?),
-            _ => Check::Resource(self.resource(node, key.at)?),
+            "resource" => Check::Resource(self.resource(node, key.at)?),
+            _ => Check::Wire(Box::new(self.wire(node, key.at)?)),
         };
         Some(Located { value: check, at: key.at })
     }
@@ -70,7 +71,7 @@ impl Reader<'_> {
     }
 
     /// A participant that others can reach.
-    fn server(&self, key: &str, node: &Node) -> Option<Located<WorkloadName>> {
+    pub(super) fn server(&self, key: &str, node: &Node) -> Option<Located<WorkloadName>> {
         let name = self.workload(key, node)?;
         if self.workloads[&name.value].service.is_none() {
             let hint = Some("add `host` and `port` where it is declared".to_owned());
@@ -132,7 +133,7 @@ impl Reader<'_> {
         Some(CurlShows { exit, status, message: message?.map(|message| message.value) })
     }
 
-    fn path(&self, path: Option<Located<String>>) -> Option<String> {
+    pub(super) fn path(&self, path: Option<Located<String>>) -> Option<String> {
         match path {
             None => Some("/".to_owned()),
             Some(path) if path.starts_with('/') => Some(path.value),

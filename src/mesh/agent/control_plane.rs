@@ -5,7 +5,8 @@ use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     Request, StatusCode,
-    header::{AUTHORIZATION, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    response::Parts,
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -18,7 +19,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     host::Host,
     mesh::{
-        control_plane::{certificates::IssuedCertificate, configuration::LONGEST_WAIT},
+        control_plane::{
+            certificates::IssuedCertificate,
+            configuration::{LONGEST_WAIT, LOOK},
+        },
         distribute::PodName,
         identity::SpiffeId,
         inject,
@@ -27,7 +31,7 @@ use crate::{
     },
     sidecar::{
         config::{ProxyConfig, Svid},
-        telemetry::Workload,
+        telemetry::{Report, Workload},
     },
 };
 
@@ -157,6 +161,16 @@ impl ControlPlane {
     }
 }
 
+/// What the control plane has to say.
+pub(super) enum News {
+    /// Another configuration.
+    Configuration(ProxyConfig),
+    /// Somebody wants to know what has been counted; the look's number.
+    Look(u64),
+    /// Nothing, for a while.
+    None,
+}
+
 /// A connection to the control plane; dropping it closes it.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -166,40 +180,47 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Waits for a configuration other than `acknowledged`; `None` if there was no news for a while.
-    pub(super) async fn configuration(
-        &mut self,
-        acknowledged: Option<&str>,
-    ) -> Result<Option<ProxyConfig>, AgentError> {
+    /// Waits for a configuration other than `acknowledged`, or for a look other than the one that was `answered`, if any
+    /// could be.
+    pub(super) async fn news(&mut self, acknowledged: Option<&str>, answered: Option<u64>) -> Result<News, AgentError> {
         let (acknowledged, own) = (acknowledged.unwrap_or_default(), env!("CARGO_PKG_VERSION"));
-        let path = format!("/v1/config?pod={}&acknowledged={acknowledged}&program={own}", self.pod);
+        let look = answered.map(|look| format!("&look={look}")).unwrap_or_default();
+        let path = format!("/v1/config?pod={}&acknowledged={acknowledged}&program={own}{look}", self.pod);
         let asked = Request::get(path)
             .header(HOST, &self.name)
             .body(Full::default())
             .map_err(|error| AgentError::Answer(format!("no version that can be named: {error}")))?;
-        let (status, body) = self.ask(asked, LONGEST_WAIT + PATIENCE).await?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(None);
+        let (head, body) = self.ask(asked, LONGEST_WAIT + PATIENCE).await?;
+        if head.status == StatusCode::NO_CONTENT {
+            let look = head.headers.get(LOOK).and_then(|look| look.to_str().ok()?.parse().ok());
+            return Ok(look.map_or(News::None, News::Look));
         }
-        serde_json::from_slice(&body).map(Some).map_err(|error| AgentError::Answer(error.to_string()))
+        serde_json::from_slice(&body).map(News::Configuration).map_err(|error| AgentError::Answer(error.to_string()))
+    }
+
+    /// Tells what has been counted, in answer to a look.
+    pub(super) async fn tell(&mut self, look: u64, report: &Report) -> Result<(), AgentError> {
+        let text = serde_json::to_vec(report).expect("plain data is JSON");
+        let told = Request::post(format!("/v1/traffic?pod={}&look={look}", self.pod))
+            .header(HOST, &self.name)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(text))
+            .expect("the name of a pod is part of a path");
+        self.ask(told, PATIENCE).await.map(|_| ())
     }
 
     /// Sends a request and takes its answer; whatever is no success is an error.
-    async fn ask(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        patience: Duration,
-    ) -> Result<(StatusCode, Bytes), AgentError> {
+    async fn ask(&mut self, request: Request<Full<Bytes>>, patience: Duration) -> Result<(Parts, Bytes), AgentError> {
         let answered = async {
             let response = self.sender.send_request(request).await.map_err(AgentError::Http)?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-            Ok((status, body.map_err(|error| AgentError::Answer(error.to_string()))?.to_bytes()))
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+            Ok((head, body.map_err(|error| AgentError::Answer(error.to_string()))?.to_bytes()))
         };
-        let (status, body) = timeout(patience, answered).await.map_err(|_| AgentError::Late)??;
-        if !status.is_success() {
-            return Err(AgentError::Refused(status, String::from_utf8_lossy(&body).trim().to_owned()));
+        let (head, body) = timeout(patience, answered).await.map_err(|_| AgentError::Late)??;
+        if !head.status.is_success() {
+            return Err(AgentError::Refused(head.status, String::from_utf8_lossy(&body).trim().to_owned()));
         }
-        Ok((status, body))
+        Ok((head, body))
     }
 }

@@ -36,12 +36,12 @@ pub struct Peer {
     pub expires: Timestamp,
 }
 
-/// Listens on `port` of every address of the machine.
+/// Listens on `address` of the machine.
 ///
 /// # Errors
 /// As [`Host::listen`], naming the port.
-pub async fn listen(host: &Arc<dyn Host>, port: u16) -> io::Result<Listener> {
-    let address = SocketAddr::from(([0, 0, 0, 0], port));
+pub async fn listen(host: &Arc<dyn Host>, address: SocketAddr) -> io::Result<Listener> {
+    let port = address.port();
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on port {port}: {error}"));
     host.listen(address).await.map_err(named)
 }

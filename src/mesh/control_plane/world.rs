@@ -74,7 +74,7 @@ pub async fn follow(
         if changed && objects.are_complete() {
             let index = Arc::new(read(&*host, &objects, &settings, &mut complaints));
             newest.send_replace(index.clone());
-            distributor.publish(generation(index, &objects));
+            distributor.publish(generation(index, &objects, &settings));
             if let Some(synced) = synced.take() {
                 synced();
             }
@@ -158,8 +158,8 @@ fn read(host: &dyn Host, objects: &Objects, settings: &Settings, complaints: &mu
     Index::new(registry.finish())
 }
 
-fn generation(index: Arc<Index>, objects: &Objects) -> Generation {
-    let root_namespace = &index.settings().root_namespace;
+fn generation(index: Arc<Index>, objects: &Objects, settings: &Settings) -> Generation {
+    let root_namespace = &settings.root_namespace;
     let credentials = index.snapshot().named_credentials(root_namespace).map(|(name, found)| ResourceRef {
         kind: "Secret".to_owned(),
         namespace: Some(root_namespace.clone()),
@@ -181,7 +181,7 @@ fn pods(index: &Index, objects: &Objects) -> std::collections::BTreeMap<PodName,
         let name = PodName { namespace: workload.namespace.clone(), name: workload.name.clone() };
         let id = index.settings().identity(&workload.namespace, &workload.service_account);
         let live = !objects.is_going_away(POD, &workload.namespace, &workload.name);
-        (name, Pod { id, live })
+        (name, Pod { id, live, workload: workload.controller.clone() })
     });
     known.collect()
 }

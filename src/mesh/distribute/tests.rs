@@ -43,7 +43,7 @@ fn generation(mode: Mode, resources: &[&str], pods: &[&str]) -> Generation {
     let pods = pods.iter().map(|name| pod(name));
     Generation {
         resources: resources.iter().map(resource).collect(),
-        pods: pods.map(|name| (name.clone(), Pod { id: id(&name), live: true })).collect(),
+        pods: pods.map(|name| (name.clone(), Pod { id: id(&name), live: true, workload: name.name })).collect(),
         configure: Arc::new(Uniform(mode)),
     }
 }

@@ -139,6 +139,28 @@ pub fn load(files: &[File], settings: Settings) -> Result<Manifests, Vec<Problem
     Ok(Manifests { snapshot, warnings })
 }
 
+/// The line of a field in the object that starts at `source`; of what holds it, if the field is not written.
+pub fn line_of(files: &[File], source: &Source, field: &Path) -> Option<u64> {
+    let file = files.iter().find(|file| file.name == source.file)?;
+    let documents = yaml::parse(&file.text).ok()?;
+    let object = documents.iter().find_map(|document| at_line(document, source.line))?;
+    Some(object.nearest_key(field).line)
+}
+
+/// The object that starts on a line: a document, or an item of a list of objects.
+fn at_line(node: &Node, line: u64) -> Option<&Node> {
+    match &node.data {
+        Data::Map(entries) => {
+            let items = entries.iter().find(|(key, _)| key.to_value() == "items").map(|(_, items)| &items.data);
+            match items {
+                Some(Data::List(items)) => items.iter().find_map(|item| at_line(item, line)),
+                _ => Some(node).filter(|node| node.line == line),
+            }
+        }
+        Data::List(_) | Data::Scalar(_) => None,
+    }
+}
+
 #[derive(Default)]
 struct Loader {
     objects: Vec<Object>,

@@ -23,14 +23,16 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// The workload of a running pod.
-    pub(super) fn into_current(self) -> Workload {
-        self.workload
+    /// The workload of a running pod, in a namespace with these labels, if they are known.
+    pub(super) fn into_current(self, namespace_labels: Option<&Labels>) -> Workload {
+        let injection = namespace_labels.map(|labels| inject::decide(&self.pod, &self.workload.namespace, labels));
+        Workload { injection, ..self.workload }
     }
 
     /// The workload that the pod becomes after injection in a namespace with these labels.
     pub(super) fn into_injected(mut self, namespace_labels: &Labels) -> Workload {
         let decision = inject::decide(&self.pod, &self.workload.namespace, namespace_labels);
+        self.workload.injection = Some(decision);
         if decision == inject::Decision::Inject {
             self.workload.sidecar = true;
             self.workload.labels.entry(inject::TLS_MODE_LABEL.to_owned()).or_insert_with(|| "istio".to_owned());
@@ -86,6 +88,7 @@ fn workload(name: &str, namespace: &str, pod: &Value, source: Option<Source>) ->
         namespace: namespace.to_owned(),
         service_account: accounts.next().unwrap_or("default").to_owned(),
         sidecar: proxied || role == Role::Gateway,
+        injection: None,
         role,
         address: None,
         ready: true,

@@ -23,6 +23,7 @@ use crate::{
         sniff::{self, First, Guess, Hello},
         stream::{self, Prefixed, Stream},
         tls::{Peer, failure::refused_client},
+        upstream::{Established, Upstream},
     },
 };
 
@@ -99,7 +100,8 @@ impl Incoming {
         let Some(destination) = destination else {
             return self.refuse(&stream, "no route is for the server name that the client sent");
         };
-        let series = |connected: Option<(&_, &_)>| destination.series(&self.engine, connected);
+        let series =
+            |connected: Option<(&Upstream, &Established)>| destination.series_of_bytes(&self.engine, connected);
         let stream = Stream::Plain(Prefixed::new(hello.raw, stream));
         forward::relay_to(&self.engine, &self.facts, &destination, series, stream, std::future::pending()).await;
     }

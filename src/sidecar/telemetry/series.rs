@@ -2,13 +2,16 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use super::histogram::Histogram;
+use super::{
+    histogram::Histogram,
+    recent::{Activity, Notes},
+};
 
 /// Different outcomes that are told apart; a status code is chosen by the application, so there must be a limit.
 const OUTCOMES: usize = 32;
@@ -77,6 +80,8 @@ pub struct Series {
     refused: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+    pub(super) notes: Notes,
+    activity: Arc<Activity>,
 }
 
 /// Opaque connections at one moment.
@@ -97,9 +102,15 @@ pub struct Opaque {
 }
 
 impl Series {
+    /// Nothing counted yet.
+    pub(super) fn new(activity: Arc<Activity>) -> Self {
+        Self { activity, ..Self::default() }
+    }
+
     /// Counts a request that has ended.
     pub fn request(&self, exchange: &Exchange) {
         self.requests_with(exchange.outcome).add(exchange);
+        self.activity.notice();
     }
 
     /// The counters of an outcome, in the first place that is free or has them already. Outcomes are few, and those
@@ -113,6 +124,7 @@ impl Series {
     /// Counts an opaque connection that begins.
     pub fn open(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
+        self.activity.notice();
     }
 
     /// Counts bytes of an opaque connection, while it goes on.
@@ -127,11 +139,13 @@ impl Series {
         if !well {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
+        self.activity.notice();
     }
 
     /// Counts a connection that was not let in.
     pub fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        self.activity.notice();
     }
 
     /// The requests so far, by outcome.

@@ -63,6 +63,8 @@ struct Facts {
     peer: Option<Arc<SpiffeId>>,
     /// Where its requests are counted.
     series: Arc<LazySeries>,
+    /// How many taps there had been: a later one does not see this connection.
+    taps: u64,
 }
 
 /// The right to send one request on a connection, and to give the connection back afterwards.
@@ -99,10 +101,11 @@ impl Upstream {
         fresh: bool,
     ) -> Result<Lease, Failure> {
         let chosen = self.tls.as_ref().filter(|tls| tls.fixed_name().is_none()).map(|_| name);
+        let taps = engine.host.taps_opened();
         if inside == Inside::Http2 {
-            return self.lease_http2(engine, name, chosen, fresh).await;
+            return self.lease_http2(engine, name, chosen, fresh, taps).await;
         }
-        if !fresh && let Some(connection) = self.pool.take_http1(chosen) {
+        if !fresh && let Some(connection) = self.pool.take_http1(chosen, taps) {
             return Ok(self.lend_http1(connection, true));
         }
         let Established { stream, peer } = self.connect(engine, Inside::Http1, name).await?;
@@ -114,7 +117,7 @@ impl Upstream {
             // Its end is seen by whoever waits for a response on it.
             let _ = connection.with_upgrades().await;
         });
-        Ok(self.lend_http1(Http1 { sender, facts: Facts::new(chosen, peer), idle_since: 0 }, false))
+        Ok(self.lend_http1(Http1 { sender, facts: Facts::new(chosen, peer, taps), idle_since: 0 }, false))
     }
 
     fn lend_http1(self: &Arc<Self>, connection: Http1, reused: bool) -> Lease {
@@ -128,12 +131,13 @@ impl Upstream {
         name: &str,
         chosen: Option<&str>,
         fresh: bool,
+        taps: u64,
     ) -> Result<Lease, Failure> {
-        if !fresh && let Some(connection) = self.pool.share_http2(chosen) {
+        if !fresh && let Some(connection) = self.pool.share_http2(chosen, taps) {
             return Ok(Lease::of_http2(connection, true));
         }
         let _connecting = self.pool.connecting.lock().await;
-        if !fresh && let Some(connection) = self.pool.share_http2(chosen) {
+        if !fresh && let Some(connection) = self.pool.share_http2(chosen, taps) {
             return Ok(Lease::of_http2(connection, true));
         }
         let Established { stream, peer } = self.connect(engine, Inside::Http2, name).await?;
@@ -149,24 +153,24 @@ impl Upstream {
             // Its end is seen by whoever waits for a response on it.
             let _ = connection.await;
         });
-        let connection = Http2 { sender, facts: Facts::new(chosen, peer), streams: Arc::new(1.into()) };
+        let connection = Http2 { sender, facts: Facts::new(chosen, peer, taps), streams: Arc::new(1.into()) };
         lock(&self.pool.http2).push(connection.clone());
         Ok(Lease::of_http2(connection, false))
     }
 }
 
 impl Facts {
-    fn new(name: Option<&str>, peer: Option<SpiffeId>) -> Self {
-        Self { name: name.map(Box::from), peer: peer.map(Arc::new), series: Arc::default() }
+    fn new(name: Option<&str>, peer: Option<SpiffeId>, taps: u64) -> Self {
+        Self { name: name.map(Box::from), peer: peer.map(Arc::new), series: Arc::default(), taps }
     }
 }
 
 impl Pool {
     /// The connection that was used last: the others may then end of age.
-    fn take_http1(&self, name: Option<&str>) -> Option<Http1> {
+    fn take_http1(&self, name: Option<&str>, taps: u64) -> Option<Http1> {
         let mut idle = lock(&self.http1);
         for index in (0..idle.len()).rev() {
-            if idle[index].sender.is_closed() {
+            if idle[index].sender.is_closed() || idle[index].facts.taps != taps {
                 idle.swap_remove(index);
             } else if idle[index].facts.name.as_deref() == name && idle[index].sender.is_ready() {
                 return Some(idle.swap_remove(index));
@@ -189,9 +193,10 @@ impl Pool {
     }
 
     /// A connection with room for one more stream, which is counted.
-    fn share_http2(&self, name: Option<&str>) -> Option<Http2> {
+    fn share_http2(&self, name: Option<&str>, taps: u64) -> Option<Http2> {
         let mut open = lock(&self.http2);
-        open.retain(|connection| !connection.sender.is_closed());
+        // One that is let go here ends when its last request is answered.
+        open.retain(|connection| !connection.sender.is_closed() && connection.facts.taps == taps);
         let found = open.iter().find(|connection| {
             connection.facts.name.as_deref() == name && connection.streams.load(Ordering::Relaxed) < MOST_STREAMS
         })?;

@@ -22,8 +22,10 @@ const BACKLOG: u32 = 1024;
 /// What the acceptor of a connection must know about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
-    /// The virtual address it comes from; the port is filled in when it is known.
+    /// The virtual address it comes from.
     pub(super) peer: Ipv4Addr,
+    /// The port it comes from, if that is not the one of the real connection.
+    pub(super) port: Option<u16>,
     /// Where it was dialled, before the sidecar's redirect.
     pub(super) orig_dst: SocketAddrV4,
 }
@@ -100,8 +102,8 @@ impl Listen for VirtualListener {
                 let (stream, real) = self.inner.accept().await?;
                 // Whoever is not announced comes from outside the virtual network: another user of this machine.
                 let announced = lock(&self.socket.pending).remove(&real.port());
-                if let Some(Origin { peer, orig_dst }) = announced {
-                    let peer = SocketAddr::from((peer, real.port()));
+                if let Some(Origin { peer, port, orig_dst }) = announced {
+                    let peer = SocketAddr::from((peer, port.unwrap_or(real.port())));
                     return Ok(Accepted { stream, peer, orig_dst: orig_dst.into() });
                 }
                 tracing::debug!(%real, listener = %self.socket.bound, "dropped a connection from outside");

@@ -22,6 +22,7 @@ use crate::{
             Packet,
             rules::{Family, Hook, Table},
         },
+        tap::Taps,
     },
 };
 
@@ -36,11 +37,19 @@ pub struct PodNetwork {
     sockets: Mutex<HashMap<u16, Vec<Arc<Socket>>>>,
     redirect: RwLock<Option<Table>>,
     owners: AtomicU64,
+    taps: Taps,
 }
 
 impl PodNetwork {
     pub(super) fn new(network: Network, address: Ipv4Addr) -> Self {
-        Self { network, address, sockets: Mutex::default(), redirect: RwLock::default(), owners: AtomicU64::default() }
+        Self {
+            network,
+            address,
+            sockets: Mutex::default(),
+            redirect: RwLock::default(),
+            owners: AtomicU64::default(),
+            taps: Taps::default(),
+        }
     }
 
     /// The network this pod is part of.
@@ -51,6 +60,11 @@ impl PodNetwork {
     /// The pod's address.
     pub fn address(&self) -> Ipv4Addr {
         self.address
+    }
+
+    /// Who looks on at the pod's connections with other machines.
+    pub fn taps(&self) -> &Taps {
+        &self.taps
     }
 
     /// A new owner of sockets.

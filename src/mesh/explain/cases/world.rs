@@ -89,6 +89,7 @@ fn workload(value: &Value, objects: &[Value]) -> Result<Workload, String> {
         ports: list(value, "ports").filter_map(port).collect(),
         exclude_inbound_ports: port_list("traffic.sidecar.istio.io/excludeInboundPorts").unwrap_or_default(),
         include_inbound_ports: port_list("traffic.sidecar.istio.io/includeInboundPorts"),
+        injection: None,
         rewrite_probes: annotations.get("sidecar.istio.io/rewriteAppHTTPProbers").is_none_or(|wish| wish != "false"),
         source: None,
     })
