@@ -22,6 +22,16 @@ fn boards_passes_in_a_project_of_any_name() {
 }
 
 #[test]
+fn customers_passes() {
+    insta::assert_snapshot!("customers", passes("customers", &[]));
+}
+
+#[test]
+fn hipster_app_passes() {
+    insta::assert_snapshot!("hipster_app", passes("hipster-app", &[]));
+}
+
+#[test]
 fn hello_mesh_passes() {
     insta::assert_snapshot!("hello_mesh", passes("hello-mesh", &[]));
 }
