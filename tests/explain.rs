@@ -14,6 +14,8 @@ mod migrate;
 mod pair;
 #[path = "explain/properties.rs"]
 mod properties;
+#[path = "explain/routing.rs"]
+mod routing;
 
 use labctl::mesh::explain::cases;
 use tempfile::TempDir;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     mesh::{
         explain::manifest,
-        migrate::{Migration, migrate},
+        migrate::{MigrateError, Migration, migrate},
         snapshot::Settings,
     },
     report::stream::words,
@@ -64,7 +64,7 @@ impl MigrateArgs {
         }
         let migration = migrate(snapshot).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            let hints: std::collections::BTreeSet<String> = errors.iter().map(|error| error.hint()).collect();
+            let hints: std::collections::BTreeSet<String> = errors.iter().map(MigrateError::hint).collect();
             hints.into_iter().fold(CliError::new(6, lines.join("\n")), CliError::hint)
         })?;
         print(&match self.output {

@@ -2,12 +2,16 @@
 
 mod rules;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::CliError;
-use crate::sidecar::standalone::{self, StandaloneError, model::EXAMPLE};
+use crate::{
+    mesh::agent,
+    programs,
+    sidecar::standalone::{self, StandaloneError, model::EXAMPLE},
+};
 
 /// Wrap any two programs in mutual TLS, with listeners and addresses from a file.
 #[derive(Debug, Args)]
@@ -16,8 +20,20 @@ pub struct SidecarArgs {
     #[command(subcommand)]
     command: Option<Command>,
     /// The file that says where to listen, whom to trust and where to forward.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "role", conflicts_with = "role")]
     config: Option<PathBuf>,
+    /// Be a proxy of the mesh, as in a pod: the control plane says what to do, CA_ADDR where it is.
+    #[arg(long, value_enum, required_unless_present = "config")]
+    role: Option<Role>,
+}
+
+/// What a proxy of the mesh is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Role {
+    /// Traffic from outside
+    Gateway,
+    /// The application beside it
+    Sidecar,
 }
 
 /// What can be asked of a sidecar besides running.
@@ -41,12 +57,19 @@ impl SidecarArgs {
     /// # Errors
     /// With exit code 2 if the file cannot be read, 6 if it or a certificate is wrong, 4 if the surroundings are.
     pub fn execute(self) -> Result<u8, CliError> {
-        match (self.command, self.config) {
-            (Some(Command::Rules(arguments)), _) => arguments.execute(),
-            (None, Some(config)) => {
+        match (self.command, self.config, self.role) {
+            (Some(Command::Rules(arguments)), ..) => arguments.execute(),
+            (None, None, Some(role)) => {
+                let role = match role {
+                    Role::Gateway => "gateway",
+                    Role::Sidecar => "sidecar",
+                };
+                Ok(programs::run_to_exit(agent::program, ["--role", role].map(OsString::from).into_iter()).0)
+            }
+            (None, Some(config), _) => {
                 standalone::run(&config).map_or_else(|error| Err(explain(&error, &config)), |()| Ok(0))
             }
-            (None, None) => Err(CliError::new(2, "a sidecar needs a file: `labctl sidecar --config FILE`")),
+            (None, None, None) => Err(CliError::new(2, "a sidecar needs a file: `labctl sidecar --config FILE`")),
         }
     }
 }

@@ -95,7 +95,11 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let roles = vec![(options.outbound, Role::Outbound), (options.inbound, Role::Inbound)];
     let Started { engine, owner, listeners } = start(host, &options, roles, config, svid).await?;
-    run(engine, owner, listeners, options.drain).await;
+    let counted = engine.telemetry.clone();
+    tokio::select! {
+        () = run(engine, owner, listeners, options.drain) => {}
+        () = counted.keep_notes() => {}
+    }
     Ok(())
 }
 
@@ -118,6 +122,7 @@ pub async fn serve_gateway(
     tokio::select! {
         () = serve_until_drained(&engine, &open, listeners) => {}
         () = gateway::keep_listening(&engine, &open, listening) => {}
+        () = engine.telemetry.keep_notes() => {}
     }
     end(open, owner, options.drain).await;
     Ok(())

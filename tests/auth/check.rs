@@ -1,5 +1,6 @@
 //! `labctl auth check`: the tables of one proxy.
 
+use insta::allow_duplicates;
 use serde_json::Value;
 
 use crate::{
@@ -12,7 +13,8 @@ on_both_clusters!(World: the_tables_follow_the_policies, mistakes_are_told);
 
 async fn the_tables_follow_the_policies(world: &World) {
     deploy(world).await;
-    insta::assert_snapshot!(tables(world, "httpbin.foo", &[]).await, @r"
+    let said = tables(world, "httpbin.foo", &[]).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     foo/httpbin-(pod)
     identity spiffe://cluster.local/ns/foo/sa/httpbin
     configuration (version), the proxy works with it
@@ -25,12 +27,13 @@ async fn the_tables_follow_the_policies(world: &World) {
 
     HOST:PORT CERTIFICATE VALIDATE PEER CERTIFICATE
     httpbin.foo.svc.cluster.local:8000 default ROOTCA
-    ");
+    "));
 
     world.apply(&peer_authentication("foo", "STRICT")).await;
     world.apply(&destination_rule("httpbin", "foo", "DISABLE")).await;
     world.until_distributed(&["foo"]).await;
-    insta::assert_snapshot!(tables(world, "foo/httpbin", &["-o", "wide"]).await, @r"
+    let said = tables(world, "foo/httpbin", &["-o", "wide"]).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     foo/httpbin-(pod)
     identity spiffe://cluster.local/ns/foo/sa/httpbin
     configuration (version), the proxy works with it
@@ -41,7 +44,7 @@ async fn the_tables_follow_the_policies(world: &World) {
 
     HOST:PORT CERTIFICATE VALIDATE PEER CERTIFICATE MODE ENDPOINTS DECIDED BY
     httpbin.foo.svc.cluster.local:8000 none none DISABLE httpbin-(pod).foo DestinationRule foo/httpbin spec.trafficPolicy.tls.mode
-    ");
+    "));
 
     let text = world.labctl_ok(&["auth", "check", "httpbin", "-n", "foo", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -51,27 +54,30 @@ async fn the_tables_follow_the_policies(world: &World) {
     assert_eq!((&listener["decidedBy"]["name"], &listener["field"]), (&"default".into(), &"spec.mtls.mode".into()));
     assert_eq!(listener["chains"], serde_json::json!([{ "certificate": "default", "mtls": true }]));
 
-    insta::assert_snapshot!(tables(world, "sleep.legacy", &[]).await, @r"
+    let said = tables(world, "sleep.legacy", &[]).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     legacy/sleep-(pod)
     no sidecar: its application sees every byte that comes, and calls others as it likes
-    ");
+    "));
 }
 
 async fn mistakes_are_told(world: &World) {
     let ran = world.labctl(&["auth", "check", "httpbin.foo"]).await;
     assert_eq!(ran.code, 4);
-    insta::assert_snapshot!(ran.stderr, @r"
+    let said = ran.stderr;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     error: there is no mesh of labctl on this cluster
     hint: install it with `labctl mesh install`
-    ");
+    "));
 
     world.install_mesh().await;
     let ran = world.labctl(&["auth", "check", "httpbin.foo"]).await;
     assert_eq!(ran.code, 2);
-    insta::assert_snapshot!(ran.stderr, @r"
+    let said = ran.stderr;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     error: no pod of namespace foo is called `httpbin`
     hint: there are no pods in foo; name another namespace with -n, or write NAME.NAMESPACE
-    ");
+    "));
 }
 
 /// What is printed, without the names and numbers that differ from run to run, and without Services of the cluster's own.

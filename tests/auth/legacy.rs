@@ -2,6 +2,7 @@
 
 use http::Request;
 use http_body_util::BodyExt;
+use insta::allow_duplicates;
 use serde_json::Value;
 
 use crate::{
@@ -64,14 +65,23 @@ async fn a_peer_authentication_ends_the_old_policies(world: &World) {
     world.apply(&policy("default", "peers: [{mtls: {}}]")).await;
     seen(world, STRICT).await;
     let modern = peer_authentication("foo", "PERMISSIVE");
-    insta::assert_snapshot!(warnings(world, &modern).await, @"Policy foo/default is ignored at httpbin-(pod), sleep-(pod): PeerAuthentication foo/default applies there, and where one does the old API is not read");
+    let said = warnings(world, &modern).await;
+    allow_duplicates!(
+        insta::assert_snapshot!(said, @"Policy foo/default is ignored at httpbin-(pod), sleep-(pod): PeerAuthentication foo/default applies there, and where one does the old API is not read")
+    );
     world.apply(&modern).await;
     seen(world, OPEN).await;
     let old = policy("default", "peers: [{mtls: {}}]");
-    insta::assert_snapshot!(warnings(world, &old).await, @"Policy foo/default is ignored at httpbin-(pod), sleep-(pod): PeerAuthentication foo/default applies there, and where one does the old API is not read");
+    let said = warnings(world, &old).await;
+    allow_duplicates!(
+        insta::assert_snapshot!(said, @"Policy foo/default is ignored at httpbin-(pod), sleep-(pod): PeerAuthentication foo/default applies there, and where one does the old API is not read")
+    );
     let table = world.labctl_ok(&["auth", "check", "httpbin.foo", "-o", "json"]).await;
     let table: Value = serde_json::from_str(&table).unwrap();
-    insta::assert_snapshot!(table["listeners"][0]["reasons"][0].as_str().unwrap(), @"Policy foo/default is of the old API: ignored where a PeerAuthentication applies");
+    let said = table["listeners"][0]["reasons"][0].as_str().unwrap();
+    allow_duplicates!(
+        insta::assert_snapshot!(said, @"Policy foo/default is of the old API: ignored where a PeerAuthentication applies")
+    );
     world.delete("security.istio.io/v1", "PeerAuthentication", "foo", "default").await;
     seen(world, STRICT).await;
 }
@@ -87,11 +97,12 @@ async fn names_and_targets_go_together(world: &World) {
     ] {
         told.push(create(world, &manifest).await.0);
     }
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    let said = told.join("\n");
+    allow_duplicates!(insta::assert_snapshot!(said, @r#"
     admission webhook "validation.istio.io" denied the request: metadata.name: a Policy without targets is for the whole namespace and must be named `default`, not `strict`
     admission webhook "validation.istio.io" denied the request: spec.targets: the Policy named `default` is for the whole namespace and must not have targets; metadata.name: `default` is the name of the Policy for the whole namespace: one with targets needs another
     admission webhook "validation.istio.io" denied the request: metadata.name: there is one MeshPolicy, and it must be named `default`, not `strict`
-    "#);
+    "#));
 }
 
 /// Waits until the policies are in effect, then looks who reaches whom.

@@ -1,5 +1,6 @@
 //! `labctl explain FROM TO` on a running cluster: the chain, what decides, and what is seen.
 
+use insta::allow_duplicates;
 use serde_json::Value;
 
 use crate::{
@@ -8,11 +9,12 @@ use crate::{
     support::{Ran, World, on_both_clusters},
 };
 
-on_both_clusters!(a_call_is_explained_and_tried, whoever_is_not_there_is_told_of);
+on_both_clusters!(World: a_call_is_explained_and_tried, whoever_is_not_there_is_told_of);
 
 async fn a_call_is_explained_and_tried(world: &World) {
     deploy(world).await;
-    insta::assert_snapshot!(explained(world, "sleep.foo", "httpbin.foo", 0).await, @r"
+    let said = explained(world, "sleep.foo", "httpbin.foo", 0).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     sleep-(pod).foo -> httpbin.foo.svc.cluster.local:8000
 
     sidecars sleep-(pod).foo has a sidecar
@@ -28,13 +30,14 @@ async fn a_call_is_explained_and_tried(world: &World) {
     decided by defaults: no policy and no rule says otherwise
 
     observed now mtls(spiffe://cluster.local/ns/foo/sa/sleep), as predicted
-    ");
+    "));
 
     // A naked client and a strict server: the policy decides.
     world.apply(&peer_authentication("foo", "STRICT")).await;
     world.apply(&peer_authentication("istio-system", "PERMISSIVE")).await;
     world.until_distributed(&["foo"]).await;
-    insta::assert_snapshot!(explained(world, "sleep.legacy", "http://httpbin.foo:8000/headers", 0).await, @r"
+    let said = explained(world, "sleep.legacy", "http://httpbin.foo:8000/headers", 0).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     sleep-(pod).legacy -> httpbin.foo.svc.cluster.local:8000
 
     sidecars sleep-(pod).legacy has no sidecar: neither its namespace nor the pod asks for a sidecar
@@ -48,12 +51,13 @@ async fn a_call_is_explained_and_tried(world: &World) {
     decided by PeerAuthentication foo/default spec.mtls.mode
 
     observed now reset, as predicted
-    ");
+    "));
 
     // A rule that sends plaintext to it: both decide, for without either of them the call would be answered.
     world.apply(&destination_rule("httpbin", "foo", "DISABLE")).await;
     world.until_distributed(&["foo"]).await;
-    insta::assert_snapshot!(explained(world, "sleep.foo", "foo/httpbin", 0).await, @r"
+    let said = explained(world, "sleep.foo", "foo/httpbin", 0).await;
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     sleep-(pod).foo -> httpbin.foo.svc.cluster.local:8000
 
     sidecars sleep-(pod).foo has a sidecar
@@ -69,7 +73,7 @@ async fn a_call_is_explained_and_tried(world: &World) {
      DestinationRule foo/httpbin spec.trafficPolicy.tls.mode
 
     observed now http(503), as predicted
-    ");
+    "));
 
     let text = world.labctl_ok(&["explain", "sleep", "httpbin", "-n", "foo", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -93,14 +97,15 @@ async fn whoever_is_not_there_is_told_of(world: &World) {
         assert_eq!(code, 2, "{stderr}");
         told.push(stderr);
     }
-    insta::assert_snapshot!(anonymous(&told.concat()), @r"
+    let said = anonymous(&told.concat());
+    allow_duplicates!(insta::assert_snapshot!(said, @r"
     error: no pod of namespace foo is called `sleep`
     hint: there are httpbin-(pod)
     error: no Service that httpbin-(pod) can see is called `web`, and no pod of namespace foo is called `web`
     hint: there are httpbin-(pod)
     error: httpbin.foo.svc.cluster.local has no port 81
     hint: it has 8000
-    ");
+    "));
 }
 
 async fn explained(world: &World, from: &str, to: &str, code: i32) -> String {

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
-    outside::ask,
+    outside::{Seen, ask},
     shop::{self, SHOP, gateway, obey, virtual_service},
     support::{World, on_both_clusters},
 };
 
 on_both_clusters! {
+    World:
     requests_go_where_routes_say,
     the_edge_follows_its_gateways,
 }
@@ -52,11 +53,8 @@ async fn requests_go_where_routes_say(world: &World) {
     obey(world, &[&edge, SUBSETS, &virtual_service("shop", ROUTES)].concat()).await;
     let get = async |path: &str, more: &[&str]| ask(world, 80, &format!("http://shop.example.com{path}"), more).await;
 
-    let shares: Vec<String> = futures::future::join_all((0..8).map(|_| get("/anything", &[])))
-        .await
-        .iter()
-        .map(|seen| seen.server())
-        .collect();
+    let shares: Vec<String> =
+        futures::future::join_all((0..8).map(|_| get("/anything", &[]))).await.iter().map(Seen::server).collect();
     let count = |name| shares.iter().filter(|server| *server == name).count();
     assert_eq!((count("v1"), count("v2")), (6, 2));
     assert_eq!(get("/anything", &["-H", "end-user: jason"]).await.server(), "v2");

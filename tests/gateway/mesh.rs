@@ -6,6 +6,7 @@ use crate::{
 };
 
 on_both_clusters! {
+    World:
     sidecars_route_as_gateways_do,
 }
 

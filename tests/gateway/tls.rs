@@ -12,6 +12,7 @@ use crate::{
 };
 
 on_both_clusters! {
+    World:
     certificates_come_from_secrets_and_change_with_them,
     clients_prove_who_they_are,
     tls_is_passed_on_by_its_server_name,

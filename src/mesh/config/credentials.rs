@@ -39,9 +39,7 @@ pub(super) fn of<'a>(
 fn find(index: &Index, namespace: &str, name: &str) -> Option<Credential> {
     let [own, roots] = credential_secrets(name)
         .map(|name| index.snapshot().credentials.get(&(namespace.to_owned(), name)).map(|found| &found.credential));
-    if own.or(roots).is_none() {
-        return None;
-    }
+    own.or(roots)?;
     let mut credential = own.cloned().unwrap_or_default();
     credential.roots = roots.and_then(|found| found.roots.clone()).or(credential.roots);
     Some(credential)

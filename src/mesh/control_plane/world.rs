@@ -5,9 +5,10 @@ mod objects;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
 use tokio::sync::watch;
@@ -57,7 +58,8 @@ pub async fn follow(
     newest: watch::Sender<Arc<Index>>,
     synced: impl FnOnce(),
 ) {
-    let mut events = events(&client, &settings.root_namespace);
+    let everywhere = may_see_all_secrets(&client).await;
+    let mut events = events(&client, (!everywhere).then_some(settings.root_namespace.as_str()));
     let mut objects = Objects::new(KINDS.len());
     let mut synced = Some(synced);
     let mut complaints = BTreeSet::new();
@@ -80,12 +82,26 @@ pub async fn follow(
     }
 }
 
-fn events(client: &kube::Client, root_namespace: &str) -> BoxStream<'static, Event> {
+/// Whether somebody has given us the right to the secrets of all namespaces; by itself the mesh does not ask for it.
+async fn may_see_all_secrets(client: &kube::Client) -> bool {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let may = async |verb: &str| {
+        let (resource, verb) = (Some("secrets".to_owned()), Some(verb.to_owned()));
+        let attributes = ResourceAttributes { resource, verb, ..ResourceAttributes::default() };
+        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+        let review = SelfSubjectAccessReview { spec, ..Default::default() };
+        let answer = reviews.create(&PostParams::default(), &review).await;
+        answer.is_ok_and(|answer| answer.status.is_some_and(|status| status.allowed))
+    };
+    may("list").await && may("watch").await
+}
+
+/// Follows all kinds; secrets in `secrets` only, if that is given.
+fn events(client: &kube::Client, secrets: Option<&str>) -> BoxStream<'static, Event> {
     let streams = KINDS.iter().enumerate().map(|(place, kind)| {
-        let api: Api<DynamicObject> = match place {
-            // Others' secrets are none of our business.
-            SECRET => Api::namespaced_with(client.clone(), root_namespace, &resource(kind)),
-            _ => Api::all_with(client.clone(), &resource(kind)),
+        let api: Api<DynamicObject> = match secrets.filter(|_| place == SECRET) {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource(kind)),
+            None => Api::all_with(client.clone(), &resource(kind)),
         };
         let events = watcher(api, watcher::Config::default()).backoff(Retry::default());
         events.map(move |event| (place, event)).boxed()

@@ -87,8 +87,8 @@ fn find(index: &Index, namespace: &str, name: &str) -> Option<WorkloadId> {
 fn is_made_by(pod: &str, maker: &str) -> bool {
     let Some(suffixes) = pod.strip_prefix(maker).and_then(|rest| rest.strip_prefix('-')) else { return false };
     let parts: Vec<&str> = suffixes.split('-').collect();
-    let generated = |part: &&str| part.len() >= 5 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    parts.len() <= 2 && parts.iter().all(|part| generated(&part))
+    let generated = |part: &str| part.len() >= 5 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    parts.len() <= 2 && parts.iter().all(|part| generated(part))
 }
 
 #[cfg(test)]

@@ -96,7 +96,9 @@ impl Listener<'_> {
         reason: String,
     ) -> Prediction {
         let routes = |resource: &Resource<VirtualService>| {
-            resource.spec.http.first().and_then(|route| route.route.first()).map(|route| route.destination.clone())
+            let plain = resource.spec.http.iter().find(|route| route.is_plain());
+            let route = plain.or(resource.spec.http.first())?;
+            route.route.first().map(|route| route.destination.clone())
         };
         let Some((destination, owner)) = self.route(index, authority, routes) else {
             let reason = format!("{reason}, and no VirtualService routes {authority}");

@@ -63,7 +63,8 @@ impl Index {
                     Some(known) if known.workloads.last() == Some(name) => {}
                     Some(known) => known.workloads.push(name.clone()),
                     None => {
-                        found.push(Superseded { policy: policy.clone(), by: by.clone(), workloads: vec![name.clone()] })
+                        let (policy, by, workloads) = (policy.clone(), by.clone(), vec![name.clone()]);
+                        found.push(Superseded { policy, by, workloads });
                     }
                 }
             }

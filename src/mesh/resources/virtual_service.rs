@@ -92,6 +92,21 @@ pub struct HttpMatch {
     pub gateways: Vec<String>,
 }
 
+impl HttpRoute {
+    /// Whether a request for `/` with nothing special about it takes this route.
+    pub fn is_plain(&self) -> bool {
+        self.matches.is_empty() || self.matches.iter().any(HttpMatch::is_plain)
+    }
+}
+
+impl HttpMatch {
+    fn is_plain(&self) -> bool {
+        let root = |uri: &StringMatch| [&uri.prefix, &uri.exact].into_iter().flatten().any(|path| path == "/");
+        self.uri.as_ref().is_none_or(root)
+            && *self == Self { uri: self.uri.clone(), ignore_uri_case: self.ignore_uri_case, ..Self::default() }
+    }
+}
+
 /// What a text must be like: one of these.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StringMatch {

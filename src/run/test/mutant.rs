@@ -145,7 +145,22 @@ mod tests {
                 "selector": { "matchLabels": { "a/b": "c" } },
             },
         });
-        insta::assert_snapshot!(changes(&policy), @"");
+        insta::assert_snapshot!(changes(&policy), @r#"
+        left out
+        without spec.mtls | {"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        without spec.mtls.mode | {"mtls":{},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        spec.mtls.mode: DISABLE | {"mtls":{"mode":"DISABLE"},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        spec.mtls.mode: PERMISSIVE | {"mtls":{"mode":"PERMISSIVE"},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        without spec.portLevelMtls | {"mtls":{"mode":"STRICT"},"selector":{"matchLabels":{"a/b":"c"}}}
+        without spec.portLevelMtls.80 | {"mtls":{"mode":"STRICT"},"portLevelMtls":{},"selector":{"matchLabels":{"a/b":"c"}}}
+        without spec.portLevelMtls.80.mode | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{}},"selector":{"matchLabels":{"a/b":"c"}}}
+        spec.portLevelMtls.80.mode: PERMISSIVE | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"PERMISSIVE"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        spec.portLevelMtls.80.mode: STRICT | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"STRICT"}},"selector":{"matchLabels":{"a/b":"c"}}}
+        without spec.selector | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"DISABLE"}}}
+        without spec.selector.matchLabels | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{}}
+        without spec.selector.matchLabels.a/b | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{}}}
+        spec.selector.matchLabels.a/b: other-c | {"mtls":{"mode":"STRICT"},"portLevelMtls":{"80":{"mode":"DISABLE"}},"selector":{"matchLabels":{"a/b":"other-c"}}}
+        "#);
         let rule = json!({
             "kind": "DestinationRule",
             "spec": {
@@ -153,6 +168,20 @@ mod tests {
                 "trafficPolicy": { "portLevelSettings": [{ "port": { "number": 80 }, "tls": { "mode": "DISABLE" } }] },
             },
         });
-        insta::assert_snapshot!(changes(&rule), @"");
+        insta::assert_snapshot!(changes(&rule), @r#"
+        left out
+        without spec.host | {"trafficPolicy":{"portLevelSettings":[{"port":{"number":80},"tls":{"mode":"DISABLE"}}]}}
+        spec.host: *.other.foo.svc.cluster.local | {"host":"*.other.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":80},"tls":{"mode":"DISABLE"}}]}}
+        without spec.trafficPolicy | {"host":"*.foo.svc.cluster.local"}
+        without spec.trafficPolicy.portLevelSettings | {"host":"*.foo.svc.cluster.local","trafficPolicy":{}}
+        without spec.trafficPolicy.portLevelSettings[0] | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[]}}
+        without spec.trafficPolicy.portLevelSettings[0].port | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"tls":{"mode":"DISABLE"}}]}}
+        without spec.trafficPolicy.portLevelSettings[0].port.number | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{},"tls":{"mode":"DISABLE"}}]}}
+        spec.trafficPolicy.portLevelSettings[0].port.number: 81 | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":81},"tls":{"mode":"DISABLE"}}]}}
+        without spec.trafficPolicy.portLevelSettings[0].tls | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":80}}]}}
+        without spec.trafficPolicy.portLevelSettings[0].tls.mode | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":80},"tls":{}}]}}
+        spec.trafficPolicy.portLevelSettings[0].tls.mode: SIMPLE | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":80},"tls":{"mode":"SIMPLE"}}]}}
+        spec.trafficPolicy.portLevelSettings[0].tls.mode: ISTIO_MUTUAL | {"host":"*.foo.svc.cluster.local","trafficPolicy":{"portLevelSettings":[{"port":{"number":80},"tls":{"mode":"ISTIO_MUTUAL"}}]}}
+        "#);
     }
 }

@@ -64,12 +64,14 @@ impl Context<'_> {
                 true => vec![Mutant { change: "not deleted".to_owned(), object: Some(value(&subject.right)) }],
                 false => mutants(&value(&subject.right)),
             };
+            let solved = self.versions().await?;
             for mutant in mutants {
                 let text = format!("{} {}", subject.reference, mutant.change);
                 self.events.emit(Event::Acting { step: index, action: text });
-                let fate = self.try_out(&subject, &mutant, &step.expect).await?;
+                let fate = self.try_out(&subject, &mutant, &solved, &step.expect).await?;
                 mutations.push(Mutation { object: subject.reference.clone(), change: mutant.change, fate });
             }
+            self.restore(&subject).await?;
         }
         Ok(())
     }
@@ -80,17 +82,11 @@ impl Context<'_> {
         for action in &step.solve {
             let found: Vec<(&Object, bool)> = match &action.value {
                 Action::Apply(apply) => apply.objects.iter().map(|object| (object, false)).collect(),
-                Action::Delete(target) => {
-                    let target = act::reference(target);
-                    let earlier = self.lab.steps.iter().take(index).flat_map(|step| &step.solve);
-                    let objects = self.lab.setup.iter().chain(earlier).flat_map(|action| action.objects());
-                    objects
-                        .filter(|object| act::reference_of(object) == target)
-                        .last()
-                        .map(|it| (it, true))
-                        .into_iter()
-                        .collect()
-                }
+                Action::Delete(target) => self
+                    .applied_before(index, &act::reference(target))
+                    .map(|object| (object, true))
+                    .into_iter()
+                    .collect(),
                 _ => Vec::new(),
             };
             for (object, taken_away) in found.into_iter().filter(|(object, _)| is_policy(object)) {
@@ -102,9 +98,23 @@ impl Context<'_> {
         Ok(subjects)
     }
 
-    async fn try_out(&self, subject: &Subject, mutant: &Mutant, checks: &[Located<Check>]) -> Result<Fate, Problem> {
+    /// The last form in which an object was applied before a step.
+    fn applied_before(&self, index: usize, target: &ObjectRef) -> Option<&Object> {
+        let earlier = self.lab.steps.iter().take(index).rev().flat_map(|step| step.solve.iter().rev());
+        let actions = earlier.chain(self.lab.setup.iter().rev());
+        let mut objects = actions.flat_map(|action| action.objects().iter().rev());
+        objects.find(|object| act::reference_of(object) == *target)
+    }
+
+    /// Puts a mutant into the place of its policy, or of the mutant before it, and asks.
+    async fn try_out(
+        &self,
+        subject: &Subject,
+        mutant: &Mutant,
+        solved: &Versions,
+        checks: &[Located<Check>],
+    ) -> Result<Fate, Problem> {
         let patience = self.patience();
-        let before = self.versions().await?;
         match &mutant.object {
             Some(object) => match self.put(object).await {
                 Err(ClusterError::Request { why, status: Some(400 | 422), .. }) => return Ok(Fate::Refused(why)),
@@ -113,14 +123,19 @@ impl Context<'_> {
             None => drop(self.cluster.delete(&subject.reference, &patience).await?),
         }
         self.until_distributed(&patience).await?;
-        let alike = before == self.versions().await? && !before.is_empty();
+        let alike = !solved.is_empty() && *solved == self.versions().await?;
         let noticed = self.notices(checks, alike).await?;
+        Ok(noticed.map_or(Fate::Survived { alike }, Fate::Noticed))
+    }
+
+    /// Makes the step solved again.
+    async fn restore(&self, subject: &Subject) -> Result<(), Problem> {
+        let patience = self.patience();
         match subject.taken_away {
             true => drop(self.cluster.delete(&subject.reference, &patience).await?),
             false => drop(self.cluster.apply(vec![subject.right.clone()], &patience).await?),
         }
-        self.until_distributed(&self.patience()).await?;
-        Ok(noticed.map_or(Fate::Survived { alike }, Fate::Noticed))
+        self.until_distributed(&patience).await
     }
 
     async fn put(&self, object: &Value) -> Result<(), ClusterError> {

@@ -147,16 +147,56 @@ impl Incoming {
     }
 }
 
-/// AUTO_PASSTHROUGH: the endpoints that a server name like `outbound_.8000_.v1_.httpbin.foo.svc.cluster.local` means, of
-/// those that speak the mesh's TLS, whose handshake the client means to have with them.
+/// AUTO_PASSTHROUGH: the endpoints that a server name means, of those that speak the mesh's TLS, whose handshake the
+/// client means to have with them.
 fn by_server_name(engine: &Engine, snapshot: &Snapshot, name: &str) -> Option<Destination> {
-    let mut parts = name.splitn(4, '_').skip(1).map(|part| part.trim_matches('.'));
-    let (port, subset, host) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
-    let subset = Some(subset.to_owned()).filter(|subset| !subset.is_empty());
-    let wanted = routing::Destination { host: host.to_owned(), port: Some(port), subset };
-    let service = chosen_service(snapshot, &wanted, port)?;
+    let wanted = named(name)?;
+    let service = chosen_service(snapshot, &wanted, 0)?;
     let capable = service.cluster.upstreams.iter().filter(|upstream| upstream.tls.is_some());
     let addresses: Vec<_> = capable.map(|upstream| upstream.address).collect();
     let chosen = addresses.get(engine.turn() % addresses.len().max(1))?;
     Some(Destination::any_of(engine.bare(*chosen, None, Protocol::Tcp)))
+}
+
+/// What a server name of the mesh means: `outbound_.8000_.v1_.httpbin.foo.svc.cluster.local` is port 8000 of that host,
+/// its subset `v1`; without a subset there is nothing between the last two underscores but a dot.
+fn named(name: &str) -> Option<routing::Destination> {
+    let mut parts = name.strip_prefix("outbound_.")?.splitn(3, "_.");
+    let (port, subset, host) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    let subset = Some(subset.to_owned()).filter(|subset| !subset.is_empty());
+    (!host.is_empty()).then(|| routing::Destination { host: host.to_owned(), port: Some(port), subset })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn server_names_of_the_mesh_name_a_destination() {
+        let shown = |name| named(name).map(|it| (it.host, it.port, it.subset));
+        let host = || "httpbin.foo.svc.cluster.local".to_owned();
+        assert_eq!(shown("outbound_.8000_._.httpbin.foo.svc.cluster.local"), Some((host(), Some(8000), None)));
+        let subset = Some("v1".to_owned());
+        assert_eq!(shown("outbound_.8000_.v1_.httpbin.foo.svc.cluster.local"), Some((host(), Some(8000), subset)));
+        for nothing in
+            ["", "httpbin", "outbound_.x_._.a", "outbound_.80_._.", "outbound_.80000_._.a", "outbound_.80_.a"]
+        {
+            assert_eq!(shown(nothing), None, "{nothing}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_client_writes_is_read_back(port in 1_u16.., subset in "[a-z][a-z0-9]{0,8}|", host in "[a-z]{1,9}(\\.[a-z]{1,9}){0,4}") {
+            let read = named(&format!("outbound_.{port}_.{subset}_.{host}")).unwrap();
+            prop_assert_eq!((read.port, read.subset.unwrap_or_default(), read.host), (Some(port), subset, host));
+        }
+
+        #[test]
+        fn no_server_name_does_harm(name in ".{0,64}") {
+            let _ = named(&name);
+        }
+    }
 }
