@@ -103,7 +103,7 @@ fn version(value: &insta::internals::Content) -> insta::internals::Content {
 }
 
 #[test]
-fn layer_holds_the_executable_links_roots_and_accounts() {
+fn layer_holds_the_executable_roots_and_accounts() {
     let layer = layer(&Desk::with_executable().archive("labctl.tar"));
     let mut list = String::new();
     let mut archive = tar::Archive::new(&layer[..]);
@@ -139,7 +139,9 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
             _ => assert_eq!(content, b""),
         }
     }
-    insta::assert_snapshot!(list, @r"
+    let programs = |line: &&str| line.ends_with(" -> labctl");
+    let others: Vec<&str> = list.lines().filter(|line| !programs(line)).collect();
+    insta::assert_snapshot!(others.join("\n"), @r"
     Symlink 777 bin -> usr/bin
     Directory 755 etc
     Regular 644 etc/group
@@ -150,15 +152,7 @@ fn layer_holds_the_executable_links_roots_and_accounts() {
     Directory 1777 tmp
     Directory 755 usr
     Directory 755 usr/bin
-    Symlink 777 usr/bin/control-plane -> labctl
-    Symlink 777 usr/bin/curl -> labctl
-    Symlink 777 usr/bin/httpbin -> labctl
-    Symlink 777 usr/bin/init -> labctl
     Regular 755 usr/bin/labctl
-    Symlink 777 usr/bin/openssl -> labctl
-    Symlink 777 usr/bin/sidecar -> labctl
-    Symlink 777 usr/bin/sleep -> labctl
-    Symlink 777 usr/bin/tap -> labctl
     ");
 }
 
