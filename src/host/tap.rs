@@ -75,7 +75,7 @@ impl Taps {
     /// Opens a tap for connections with `peers`; with anybody if there are none.
     ///
     /// # Errors
-    /// `QuotaExceeded` if there are [`MOST`] already.
+    /// `QuotaExceeded` if four are open already.
     pub fn open(&self, peers: BTreeSet<IpAddr>) -> io::Result<Tap> {
         let queue = Arc::new(Queue { peers, state: Mutex::default(), more: Notify::new() });
         let mut open = lock(&self.open);

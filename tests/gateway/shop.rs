@@ -27,7 +27,7 @@ pub fn service(name: &str, selector: &str) -> String {
 apiVersion: v1
 kind: Service
 metadata: {{name: {name}, namespace: {SHOP}}}
-spec: {{selector: {{{selector}}}, ports: [{{name: http, port: 8000, targetPort: 8080}}]}}
+spec: {{selector: {{{selector}}}, ports: [{{name: http, protocol: TCP, port: 8000, targetPort: 8080}}]}}
 "
     )
 }
@@ -54,7 +54,7 @@ spec:
       - name: {app}
         image: {:?}
         command: [httpbin]
-        ports: [{{containerPort: 8080}}]
+        ports: [{{containerPort: 8080, protocol: TCP}}]
         readinessProbe: {{httpGet: {{path: /status/200, port: 8080}}, periodSeconds: 1}}
 ",
         world.image()

@@ -51,11 +51,18 @@ async fn until(world: &World, expected: &[(&str, Security, u64, u64)]) -> Graph 
     .await
 }
 
+/// curl's exit code for a connection that nobody takes.
+const REFUSED: u8 = 7;
+
 /// Calls a server so many times; every call must end like this.
 async fn call(world: &World, from: &str, to: &str, times: usize, code: u8) {
     for _ in 0..times {
         let url = format!("http://{to}:8000/headers");
-        let executed = world.exec(from, &["curl", "-sS", "-m", "10", &url]).await;
+        let mut executed = world.exec(from, &["curl", "-sS", "-m", "10", &url]).await;
+        // A node learns where a Service leads a while after its pods are ready.
+        while executed.code == REFUSED {
+            executed = world.exec(from, &["curl", "-sS", "-m", "10", &url]).await;
+        }
         assert_eq!(executed.code, code, "{from} -> {to}: {executed:?}");
     }
 }
