@@ -35,7 +35,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b10\.244\.\d+\.\d+\b", "[pod address]"),
         (r"\b(default-token|kube-api-access)-[a-z0-9]{5}\b", "$1-[random]"),
         // An age, as tables show it, is all there is in its cell.
-        (r"^\d+s$", "[age]"),
+        (r"^\d+(s|y(\d+d)?)$", "[age]"),
     ];
     patterns.map(|(pattern, shown)| (Regex::new(pattern).unwrap(), shown)).into()
 });
