@@ -48,14 +48,15 @@ impl Context<'_> {
         result
     }
 
-    /// Does the actions and waits until pods and proxies have followed.
+    /// Does the actions, each when the pods of those before it are ready, and waits until proxies have followed.
     async fn solve(&self, index: usize, actions: &[Located<Action>], patience: &Patience) -> Result<(), Problem> {
         for group in actions.chunk_by(|left, right| both_apply(left, right)) {
             group.iter().for_each(|action| self.events.emit(Event::Acting { step: index, action: told(action) }));
             self.act_together(group, patience).await?;
-        }
-        if actions.iter().any(|action| changes_pods(action)) {
-            self.cluster.until_ready(patience).await?;
+            // As for somebody who does one thing after the other: a pod that comes before a label is not of it.
+            if group.iter().any(|action| changes_pods(action)) {
+                self.cluster.until_ready(patience).await?;
+            }
         }
         self.until_distributed(patience).await
     }
