@@ -1,6 +1,9 @@
 //! Doing what a lab declares: one line for each verb.
 
+use std::time::Duration;
+
 use kube::core::DynamicObject;
+use tokio::time::Instant;
 
 use super::{context::Context, result::Problem};
 use crate::{
@@ -12,6 +15,12 @@ use crate::{
     probe::scene::{self, Scene},
     render::object::Object,
 };
+
+/// How long a program may end otherwise than it should: a node learns where a Service leads a while after its pods are
+/// ready, and nobody tells when.
+const SETTLING: Duration = Duration::from_secs(5);
+/// The pause before it is run again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 impl Context<'_> {
     /// Does one action, or several that apply: their objects are applied as one batch, each kind in its turn.
@@ -71,10 +80,17 @@ impl Context<'_> {
         let scene = Scene::look(&self.cluster, &self.mesh.trust_domain, [self.lab.workload(&exec.workload)]).await?;
         let pod = scene.caller(&exec.workload).map_err(Problem::new)?;
         let container = scene::container(pod, &exec.container);
-        let executed = self.cluster.exec(&container, &exec.command, patience.left()).await?;
-        if executed.code == exec.exit {
-            return Ok(());
-        }
+        let settled = Instant::now() + SETTLING;
+        let executed = loop {
+            let executed = self.cluster.exec(&container, &exec.command, patience.left()).await?;
+            if executed.code == exec.exit {
+                return Ok(());
+            }
+            if Instant::now() >= settled {
+                break executed;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
         let said = executed.stderr.lines().last().unwrap_or("it said nothing on standard error");
         let command = exec.command.join(" ");
         let (code, expected) = (executed.code, exec.exit);
