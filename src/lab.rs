@@ -13,7 +13,9 @@ pub mod parameters;
 pub mod position;
 pub mod problem;
 mod read;
+mod search;
 mod yaml;
 
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;
+pub use search::search;

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod document;
 pub mod file;
+pub mod github;
 pub mod graph;
 pub mod grid;
 pub mod html;

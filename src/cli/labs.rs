@@ -60,6 +60,9 @@ fn not_found(error: &FindError) -> CliError {
             CliError::new(USAGE, message).hint("a lab of your own is given by its path: `labctl run ./my-lab`")
         }
         FindError::NoFile(_) => CliError::new(USAGE, message).hint("give the folder that holds the `lab.yaml`"),
+        FindError::NoLabs(_) => {
+            CliError::new(USAGE, message).hint("give a folder of labs, or the folder that holds a `lab.yaml`")
+        }
         FindError::NoFolder(_) => CliError::new(USAGE, message).hint("`labctl list` shows the bundled labs"),
         FindError::Unreadable { .. } => CliError::new(CONTENT, message),
     }
