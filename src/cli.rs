@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod cluster;
 mod completion;
 mod down;
 mod error;
@@ -14,9 +15,12 @@ mod list;
 mod man;
 mod mesh;
 mod migrate;
+mod new;
 pub mod output;
 mod question;
+mod render;
 mod run;
+mod schema;
 mod show;
 mod sidecar;
 mod test;
@@ -75,9 +79,18 @@ enum Command {
     /// Say policies of the old API (authentication.istio.io) in the new one
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Make a lab of your own
+    #[command(after_help = new::EXAMPLES)]
+    New(new::NewArgs),
+    /// Print the manifests of a lab, as they are applied
+    #[command(after_help = render::EXAMPLES)]
+    Render(render::RenderArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
+    /// Print the JSON Schema of lab files, for editors
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(schema::SchemaArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
@@ -104,7 +117,10 @@ impl Command {
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
+            Self::New(arguments) => arguments.execute(),
+            Self::Render(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
+            Self::Schema(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),

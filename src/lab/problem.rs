@@ -125,6 +125,9 @@ impl ProblemKind {
             Self::UnknownKey { key, known, .. } => {
                 Some(suggestion(key, known).unwrap_or_else(|| format!("its keys are: {}", known.join(", "))))
             }
+            Self::WrongType { expected: "a text", found: "a number" | "true or false", .. } => {
+                Some("put it in quotes".to_owned())
+            }
             Self::Empty(_) | Self::WrongType { .. } => None,
         }
     }

@@ -180,7 +180,14 @@ impl Reader<'_> {
                 let service = self.workloads[&to.value].service.as_ref()?;
                 Some((Some(to), format!("http://{service}{path}")))
             }
-            (None, Some(url)) => Some((None, url.value)),
+            (None, Some(url)) => match path? {
+                None => Some((None, url.value)),
+                Some(path) => {
+                    let hint = Some("write it at the end of the `url`".to_owned());
+                    self.problems.invalid(path.at, "`path` goes with `to`", hint);
+                    None
+                }
+            },
             (Some(to), Some(url)) => {
                 let hint = Some("`to` and `path` for a workload of the lab, `url` for anything else".to_owned());
                 self.problems.invalid(url.at, "an http check has `to` or `url`, not both", hint);
