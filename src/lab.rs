@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod check;
+pub mod drawing;
 mod fields;
 mod fill;
 mod find;

@@ -53,7 +53,7 @@ impl LabArgs {
     }
 }
 
-fn not_found(error: &FindError) -> CliError {
+pub(super) fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {
