@@ -11,6 +11,7 @@ mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
+mod lint;
 mod list;
 mod man;
 mod mesh;
@@ -68,6 +69,9 @@ enum Command {
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
+    /// Find what is wrong with labs, without a cluster
+    #[command(after_help = lint::EXAMPLES)]
+    Lint(lint::LintArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Print the manual page, or write one for each subcommand
@@ -113,6 +117,7 @@ impl Command {
             Self::Explain(arguments) => arguments.execute(),
             Self::Graph(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
+            Self::Lint(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod check;
 mod copy;
+pub mod drawing;
 mod fields;
 mod fill;
 mod find;

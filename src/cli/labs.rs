@@ -91,7 +91,7 @@ pub fn search(names_or_paths: &[String]) -> Result<Vec<String>, CliError> {
     lab::search(names_or_paths).map_err(|error| not_found(&error))
 }
 
-fn not_found(error: &FindError) -> CliError {
+pub(super) fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {

@@ -140,6 +140,16 @@ fn read_limited(file: &Path) -> io::Result<String> {
 }
 
 impl Found {
+    /// The lab file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The templates that its actions can name.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
     /// Reads the lab with its parameters as `settings` say.
     ///
     /// # Errors

@@ -213,13 +213,13 @@ impl Reader<'_> {
         let silent = verdict.is_none() && shows.is_empty() && body.is_empty();
         if silent {
             let hint = Some("add `verdict`, `status`, `exit`, `message` or `body`".to_owned());
-            self.problems.invalid(key, "the check expects nothing", hint);
+            self.problems.add(key, ProblemKind::Vacuous { message: "the check expects nothing".to_owned(), hint });
             return None;
         }
         if let (Some(verdict), None) = (verdict.filter(|verdict| !verdict.answered()), control) {
             let message = format!("`{}` needs a control: a workload whose same request is answered", verdict.value);
             let hint = "add `control: ...`; without it a crashed server would pass for a blocked one";
-            self.problems.invalid(verdict.at, message, Some(hint.to_owned()));
+            self.problems.add(verdict.at, ProblemKind::Vacuous { message, hint: Some(hint.to_owned()) });
             return None;
         }
         Some(())
