@@ -84,6 +84,9 @@ pub struct Metadata {
     /// What the lab asks of the mesh beyond sidecars.
     #[schemars(example = json!({"gateway": true}))]
     pub mesh: Option<MeshNeeds>,
+    /// Codes of `labctl lint` that do not hold for this lab, because it knows better.
+    #[schemars(example = ["LAB026"])]
+    pub allow: Option<Vec<String>>,
 }
 
 impl Metadata {
