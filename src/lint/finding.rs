@@ -32,7 +32,7 @@ impl Finding {
     pub fn drawing(&self) -> Drawing<'_> {
         Drawing {
             severity: self.severity(),
-            code: Some(format!("{} {}", self.code, self.code.rule().name)),
+            code: Some(format!("{} {} {}", self.severity(), self.code, self.code.rule().name)),
             source: &self.source,
             at: self.at,
             message: self.message.clone(),

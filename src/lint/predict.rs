@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::world::{World, proxy_of};
 use crate::{
     lab::{
-        check::{Count, Http, Resource, Which},
-        model::{Endpoint, Workload},
+        check::{Count, Http, Matrix, Resource, Which},
+        model::{Endpoint, Lab, Workload, WorkloadName},
+        position::Located,
     },
     mesh::{
         identity::SpiffeId,
@@ -16,6 +19,8 @@ use crate::{
     },
     probe::{
         assertion,
+        judge::Outcome,
+        result::Line,
         verdict::{Expected, Verdict},
     },
 };
@@ -29,6 +34,17 @@ pub struct Seen {
     pub caller: SpiffeId,
     /// From the client to the server.
     pub reasons: Vec<String>,
+}
+
+impl Seen {
+    /// As a lab would expect it.
+    pub fn word(&self) -> String {
+        if Expected::Mtls.admits(&self.verdict, &self.caller) {
+            Expected::Mtls.to_string()
+        } else {
+            self.verdict.to_string()
+        }
+    }
 }
 
 /// Who asks whom.
@@ -45,11 +61,6 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// From a workload's own container to where another one is reached.
-    pub fn new(from: &'a Workload, container: &'a str, to: &'a Endpoint) -> Self {
-        Self { from, container, host: &to.host, port: to.port }
-    }
-
     /// The question of an `http` or `wire` check; `None` if it is more than a plain request to a name.
     pub fn of(from: &'a Workload, check: &'a Http) -> Option<Self> {
         let rest = check.url.strip_prefix("http://")?;
@@ -99,6 +110,29 @@ impl<'a> Question<'a> {
     }
 }
 
+/// What a matrix expects of one pair.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    /// Who is asked.
+    pub to: &'a WorkloadName,
+    /// What must be seen.
+    pub expected: &'a Located<Expected>,
+    /// What is asked.
+    pub question: Question<'a>,
+}
+
+/// The cells of a matrix, row by row.
+pub fn cells<'a>(lab: &'a Lab, matrix: &'a Matrix) -> impl Iterator<Item = Cell<'a>> {
+    matrix.rows.iter().flat_map(move |row| {
+        let from = lab.workload(&row.from);
+        row.cells.iter().zip(&matrix.to).filter_map(move |(expected, to)| {
+            let Endpoint { host, port } = lab.workload(to).service.as_ref()?;
+            let question = Question { from, container: &from.container, host, port: *port };
+            Some(Cell { to: &to.value, expected, question })
+        })
+    })
+}
+
 /// The pods of a participant.
 pub fn members(index: &Index, workload: &Workload) -> Vec<WorkloadId> {
     let wanted = |id: &WorkloadId| {
@@ -130,17 +164,18 @@ fn is_routed(index: &Index, client: WorkloadId, service: ServiceId) -> bool {
         })
 }
 
+/// A host or port that no Service has may be somebody's outside the lab; whether it is a slip, another rule says.
 fn in_words_of_a_lab(verdict: &policy::Verdict) -> Option<Verdict> {
     Some(match verdict {
-        policy::Verdict::Dns => Verdict::Dns,
         policy::Verdict::Http(code) => Verdict::Http(*code),
         policy::Verdict::Mtls(id) => Verdict::Mtls(id.parse().ok()?),
         policy::Verdict::NoEndpoint => Verdict::NoEndpoint,
         policy::Verdict::Plaintext => Verdict::Plaintext,
-        policy::Verdict::Refused => Verdict::Refused,
         policy::Verdict::Reset => Verdict::Reset,
         policy::Verdict::TlsOnly => Verdict::TlsOnly,
-        policy::Verdict::TlsAlert(_) | policy::Verdict::TlsError => return None,
+        policy::Verdict::Dns | policy::Verdict::Refused | policy::Verdict::TlsAlert(_) | policy::Verdict::TlsError => {
+            return None;
+        }
     })
 }
 
@@ -165,23 +200,29 @@ pub fn fits(expected: &Expected, seen: &Seen) -> Option<bool> {
     }
 }
 
-/// Whether a check of objects will pass.
-pub fn resource(check: &Resource, world: &World) -> Option<bool> {
+/// What a check of objects will find wrong.
+pub fn resource(check: &Resource, world: &World) -> Option<Vec<Line>> {
     if check.ready.is_some() || !check.fields.iter().all(|field| is_written(field.json.as_deref())) {
         return None;
     }
     let mut objects = world.resources(&check.api_version, &check.kind, check.namespace.as_deref())?;
     objects.retain(|object| match &check.which {
         Which::All => true,
-        Which::Named(name) => object.pointer("/metadata/name").and_then(serde_json::Value::as_str) == Some(name),
+        Which::Named(name) => object.pointer("/metadata/name").and_then(Value::as_str) == Some(name),
         Which::Selected(labels) => has_labels(object, labels),
     });
-    let enough = match check.count {
-        Count::Any => !objects.is_empty(),
-        Count::Exactly(wanted) => objects.len() == wanted,
+    let place = check.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+    let (subject, seen) = (format!("number of {}{place}", check.kind), objects.len().to_string());
+    let number = match check.count {
+        Count::Any => Line::new(subject, "1 or more", seen, !objects.is_empty()),
+        Count::Exactly(wanted) => Line::new(subject, wanted.to_string(), seen, objects.len() == wanted),
     };
-    let holds = |object: &&serde_json::Value| check.fields.iter().all(|field| assertion::holds_for(object, field));
-    Some(enough && objects.iter().all(holds))
+    let fields = objects.iter().flat_map(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let subject = format!("{} {name}", check.kind);
+        check.fields.iter().map(move |field| assertion::of_document(&subject, object, field))
+    });
+    Some(std::iter::once(number).chain(fields).filter(|line| line.outcome != Outcome::Pass).collect())
 }
 
 /// Whether what stands there is what a manifest says: a cluster adds much else to an object.
@@ -192,7 +233,7 @@ fn is_written(pointer: Option<&str>) -> bool {
     })
 }
 
-fn has_labels(object: &serde_json::Value, labels: &BTreeMap<String, String>) -> bool {
+fn has_labels(object: &Value, labels: &BTreeMap<String, String>) -> bool {
     let found = &object["metadata"]["labels"];
-    labels.iter().all(|(key, value)| found.get(key.as_str()).and_then(serde_json::Value::as_str) == Some(value))
+    labels.iter().all(|(key, value)| found.get(key.as_str()).and_then(Value::as_str) == Some(value))
 }

@@ -53,6 +53,7 @@ fn act(world: &mut World, actions: &[Located<Action>], step: Option<&Step>, miss
     for action in actions {
         if let Err(target) = world.act(action) {
             let step = step.map(|step| step.name.value.clone());
+            world.doubt();
             missing.push(Missing { at: action.at, verb: action.verb(), target, step });
         }
     }

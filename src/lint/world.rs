@@ -117,13 +117,18 @@ impl World {
         self.objects.insert(id, Arc::new(standing));
     }
 
+    /// Notes that from here on nobody can tell on paper what is there.
+    pub fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
     /// Whether an object of this kind and name is there; `None` if that cannot be told.
     fn has(&self, target: &Reference) -> Option<bool> {
         let declared =
             Kind::of(&target.api_version, &target.kind).is_some() || DECLARED.contains(&target.kind.as_str());
         match self.objects.contains_key(&id(target)) {
             true => Some(true),
-            false => (declared && !self.doubtful).then_some(false),
+            false => declared.then_some(false),
         }
     }
 

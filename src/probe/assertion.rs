@@ -32,14 +32,9 @@ pub fn of_document(subject: &str, document: &Value, assertion: &Assertion) -> Li
 pub fn holds_for_text(text: &str, assertion: &Assertion) -> bool {
     match &assertion.json {
         None => holds(&Value::from(text), &assertion.test),
-        Some(_) => serde_json::from_str::<Value>(text).is_ok_and(|document| holds_for(&document, assertion)),
+        Some(pointer) => serde_json::from_str::<Value>(text)
+            .is_ok_and(|document| holds(document.pointer(pointer).unwrap_or(&Value::Null), &assertion.test)),
     }
-}
-
-/// Whether it holds for a document, or for what stands at a JSON pointer in it.
-pub fn holds_for(document: &Value, assertion: &Assertion) -> bool {
-    let found = assertion.json.as_ref().map_or(Some(document), |pointer| document.pointer(pointer));
-    holds(found.unwrap_or(&Value::Null), &assertion.test)
 }
 
 /// What must hold, in words.

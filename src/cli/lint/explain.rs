@@ -20,10 +20,8 @@ pub(super) fn rule(rule: &Rule, style: Style) -> String {
 }
 
 fn severity(rule: &Rule, style: Style) -> String {
-    match rule.severity {
-        Severity::Error => style.paint(Paint::Red, "error"),
-        Severity::Warning => style.paint(Paint::Yellow, "warning"),
-    }
+    let paint = if rule.severity == Severity::Error { Paint::Red } else { Paint::Yellow };
+    style.paint(paint, &rule.severity.to_string())
 }
 
 fn code(text: &str, style: Style) -> String {
@@ -33,7 +31,7 @@ fn code(text: &str, style: Style) -> String {
 pub(super) fn list(style: Style) -> String {
     let names = catalogue::all().map(|rule| rule.name.len()).max().unwrap_or_default();
     let line = |rule: &Rule| {
-        let gap = " ".repeat("warning".len() - if rule.severity == Severity::Error { 5 } else { 7 });
+        let gap = " ".repeat("warning".len() - rule.severity.to_string().len());
         let code = style.paint(Paint::Bold, &rule.code.to_string());
         format!("{code}  {}{gap}  {:names$}  {}\n", severity(rule, style), rule.name, rule.summary)
     };

@@ -24,7 +24,7 @@ fn finding(finding: &Finding) -> Value {
     json!({
         "code": finding.code.to_string(),
         "name": finding.code.rule().name,
-        "severity": if finding.severity() == Severity::Error { "error" } else { "warning" },
+        "severity": finding.severity().to_string(),
         "file": finding.source.name,
         "line": finding.at.line,
         "column": finding.at.column,

@@ -5,10 +5,7 @@
 use serde::Serialize;
 
 use super::Report;
-use crate::{
-    lab::drawing::Severity,
-    lint::{Finding, Rule, catalogue},
-};
+use crate::lint::{Finding, Rule, catalogue};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,7 +50,7 @@ struct ReportingDescriptor {
 
 #[derive(Serialize)]
 struct Configuration {
-    level: &'static str,
+    level: String,
 }
 
 #[derive(Serialize)]
@@ -72,7 +69,7 @@ struct Message {
 struct Outcome {
     rule_id: String,
     rule_index: usize,
-    level: &'static str,
+    level: String,
     message: Message,
     locations: [Location; 1],
 }
@@ -128,7 +125,7 @@ fn descriptor(rule: &Rule) -> ReportingDescriptor {
             text: format!("{why}\n\nWrong:\n{wrong}\n\nRight:\n{right}"),
             markdown: format!("{why}\n\nWrong:\n```yaml\n{wrong}\n```\nRight:\n```yaml\n{right}\n```"),
         },
-        default_configuration: Configuration { level: level(rule.severity) },
+        default_configuration: Configuration { level: rule.severity.to_string() },
     }
 }
 
@@ -140,16 +137,9 @@ fn outcome(finding: &Finding) -> Outcome {
     Outcome {
         rule_id: finding.code.to_string(),
         rule_index: finding.code as usize,
-        level: level(finding.severity()),
+        level: finding.severity().to_string(),
         message: Message { text: format!("{}{hint}", finding.message) },
         locations: [Location { physical_location: PhysicalLocation { artifact_location, region } }],
-    }
-}
-
-fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
     }
 }
 

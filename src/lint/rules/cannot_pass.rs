@@ -7,7 +7,7 @@ use crate::{
     },
     lint::{
         Code, Subject,
-        predict::{self, Question, Seen},
+        predict::{self, Cell, Question, Seen},
         world::World,
     },
     probe::verdict::{Expected, Verdict},
@@ -30,13 +30,9 @@ pub(super) fn check(subject: &Subject<'_>) {
 }
 
 fn matrix(subject: &Subject<'_>, matrix: &Matrix, after: &World) {
-    for row in &matrix.rows {
-        let from = subject.lab.workload(&row.from);
-        for (cell, to) in row.cells.iter().zip(&matrix.to) {
-            let Some(service) = &subject.lab.workload(to).service else { continue };
-            if let Some(seen) = Question::new(from, &from.container, service).ask(after) {
-                compare(subject, &format!("{} -> {}", row.from.value, to.value), cell, &seen);
-            }
+    for Cell { to, expected, question } in predict::cells(subject.lab, matrix) {
+        if let Some(seen) = question.ask(after) {
+            compare(subject, &format!("{} -> {to}", question.from.name.value), expected, &seen);
         }
     }
 }
@@ -47,7 +43,7 @@ fn request(subject: &Subject<'_>, at: Span, http: &Http, after: &World) {
     let pair = format!("{} -> {}", http.from.value, http.url);
     match &http.verdict {
         Some(expected) => compare(subject, &pair, expected, &seen),
-        None if wants_an_answer(http) && never_answered(&seen.verdict) => {
+        None if wants_an_answer(http) && seen.verdict == Verdict::Reset => {
             let message = format!("{pair}: an answer is expected, predicted is `{}`", seen.verdict);
             subject.note(Code::CannotPass, at, message, because(&seen));
         }
@@ -59,14 +55,9 @@ fn wants_an_answer(http: &Http) -> bool {
     http.shows.status.is_some_and(|status| status > 0) || http.shows.exit == Some(0)
 }
 
-/// Whether nobody writes an answer, whatever the application does.
-fn never_answered(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Dns | Verdict::Reset)
-}
-
 fn compare(subject: &Subject<'_>, pair: &str, expected: &Located<Expected>, seen: &Seen) {
     if predict::fits(expected, seen) == Some(false) {
-        let message = format!("{pair}: `{}` is expected, predicted is `{}`", expected.value, seen.verdict);
+        let message = format!("{pair}: `{}` is expected, predicted is `{}`", expected.value, seen.word());
         subject.note(Code::CannotPass, expected.at, message, because(seen));
     }
 }
@@ -93,9 +84,8 @@ fn wire(subject: &Subject<'_>, wire: &Wire, after: &World) {
 }
 
 fn resource(subject: &Subject<'_>, at: Span, check: &Resource, after: &World) {
-    if predict::resource(check, after) == Some(false) {
-        let place = check.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
-        let message = format!("after this step no {}{place} is as the check expects", check.kind);
+    for wrong in predict::resource(check, after).unwrap_or_default() {
+        let message = format!("{}: expected {}, after this step {}", wrong.subject, wrong.expected, wrong.seen);
         let hint = "compare it with what the lab has applied and not deleted by then: `labctl show LAB --manifests`";
         subject.note(Code::CannotPass, at, message, hint);
     }

@@ -20,8 +20,7 @@ pub(super) fn check(subject: &Subject<'_>) {
                 if seen.insert((apply.template.at.offset, image.to_owned())) {
                     let message =
                         format!("{} wants the image `{image}`, which the embedded cluster does not have", who(object));
-                    let hint = "use `{{ labctl.image }}` and name one of its programs as the command, or a bundled image: \
-                                `labctl image list`";
+                    let hint = "use `{{ labctl.image }}`, and name one of its programs as the command";
                     subject.note(Code::ImageNotBundled, apply.template.at, message, hint);
                 }
             }
