@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod cluster;
 mod completion;
 mod down;
 mod error;
@@ -10,13 +11,17 @@ mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
+mod lint;
 mod list;
 mod man;
 mod mesh;
 mod migrate;
+mod new;
 pub mod output;
 mod question;
+mod render;
 mod run;
+mod schema;
 mod show;
 mod sidecar;
 mod test;
@@ -64,6 +69,9 @@ enum Command {
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
+    /// Find what is wrong with labs, without a cluster
+    #[command(after_help = lint::EXAMPLES)]
+    Lint(lint::LintArgs),
     /// List the bundled labs
     List(list::ListArgs),
     /// Print the manual page, or write one for each subcommand
@@ -75,9 +83,18 @@ enum Command {
     /// Say policies of the old API (authentication.istio.io) in the new one
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Make a lab of your own
+    #[command(after_help = new::EXAMPLES)]
+    New(new::NewArgs),
+    /// Print the manifests of a lab, as they are applied
+    #[command(after_help = render::EXAMPLES)]
+    Render(render::RenderArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
+    /// Print the JSON Schema of lab files, for editors
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(schema::SchemaArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
@@ -100,11 +117,15 @@ impl Command {
             Self::Explain(arguments) => arguments.execute(),
             Self::Graph(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
+            Self::Lint(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
+            Self::New(arguments) => arguments.execute(),
+            Self::Render(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
+            Self::Schema(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),

@@ -2,6 +2,8 @@
 
 pub mod action;
 pub mod check;
+mod copy;
+pub mod drawing;
 mod fields;
 mod fill;
 mod find;
@@ -13,7 +15,11 @@ pub mod parameters;
 pub mod position;
 pub mod problem;
 mod read;
+pub mod schema;
+mod search;
 mod yaml;
 
+pub use copy::{CopyError, Files, starter};
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;
+pub use search::search;

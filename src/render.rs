@@ -7,6 +7,6 @@ pub mod manifest;
 pub mod object;
 mod templates;
 
-pub use engine::{fill, labctl};
+pub use engine::{fill, labctl, variables};
 pub use error::{Excerpt, RenderError};
 pub use templates::Templates;

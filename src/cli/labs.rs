@@ -2,14 +2,18 @@
 
 use crate::{
     cli::CliError,
-    lab::{self, FindError, LoadError, model::Lab},
+    lab::{
+        self, FindError, Found, LoadError,
+        model::{Lab, Step},
+        nearest::nearest,
+    },
     mesh::install::Settings,
 };
 
 /// Exit code of invalid lab content.
-const CONTENT: u8 = 6;
+pub(super) const CONTENT: u8 = 6;
 /// Exit code of a usage error, or of nothing to run.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 
 /// Which lab, with which parameters.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,30 +40,67 @@ impl LabArgs {
     /// # Errors
     /// As [`LabArgs::load`].
     pub fn load_for(&self, image: &str) -> Result<Lab, CliError> {
-        let found = lab::find(&self.lab).map_err(|error| not_found(&error))?;
-        found.load_for(&self.set, image).map_err(|error| match error {
-            LoadError::Content(problems) => {
-                let count = problems.iter().count();
-                let plural = if count == 1 { "problem" } else { "problems" };
-                let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
-                let message = format!("`{}` is not a sound lab: {count} {plural}\n\n{drawn}", self.lab);
-                CliError::new(CONTENT, message)
-            }
-            LoadError::Setting(error) => {
-                let hint = format!("`labctl show {}` lists the parameters", self.lab);
-                CliError::new(USAGE, error.to_string()).hint(hint)
-            }
-        })
+        find(&self.lab)?.load_for(&self.set, image).map_err(|error| not_loaded(&self.lab, error))
     }
 }
 
-fn not_found(error: &FindError) -> CliError {
+/// Finds a lab.
+///
+/// # Errors
+/// Exit code 2 for a lab that is not there, 6 for one that cannot be read.
+pub fn find(name_or_path: &str) -> Result<Found, CliError> {
+    lab::find(name_or_path).map_err(|error| not_found(&error))
+}
+
+/// Says why a lab that was found, and is called so on the command line, cannot be loaded.
+pub fn not_loaded(named: &str, error: LoadError) -> CliError {
+    match error {
+        LoadError::Content(problems) => {
+            let count = problems.iter().count();
+            let plural = if count == 1 { "problem" } else { "problems" };
+            let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
+            CliError::new(CONTENT, format!("`{named}` is not a sound lab: {count} {plural}\n\n{drawn}"))
+        }
+        LoadError::Setting(error) => {
+            CliError::new(USAGE, error.to_string()).hint(format!("`labctl show {named}` lists the parameters"))
+        }
+    }
+}
+
+/// The step of this name, and its place in the lab.
+///
+/// # Errors
+/// Exit code 2 if the lab has none.
+pub fn step<'a>(lab: &'a Lab, name: &str) -> Result<(usize, &'a Step), CliError> {
+    let found = lab.steps.iter().enumerate().find(|(_, step)| step.name.value == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = lab.steps.iter().map(|step| step.name.as_str()).collect();
+        let hint = match nearest(name, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", names.join(", ")),
+        };
+        CliError::new(USAGE, format!("the lab `{}` has no step `{name}`", lab.metadata.name)).hint(hint)
+    })
+}
+
+/// The labs that a command line means; see [`lab::search()`].
+///
+/// # Errors
+/// Exit code 2 for a folder without labs, 6 for one that cannot be looked into.
+pub fn search(names_or_paths: &[String]) -> Result<Vec<String>, CliError> {
+    lab::search(names_or_paths).map_err(|error| not_found(&error))
+}
+
+pub(super) fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {
             CliError::new(USAGE, message).hint("a lab of your own is given by its path: `labctl run ./my-lab`")
         }
         FindError::NoFile(_) => CliError::new(USAGE, message).hint("give the folder that holds the `lab.yaml`"),
+        FindError::NoLabs(_) => {
+            CliError::new(USAGE, message).hint("give a folder of labs, or the folder that holds a `lab.yaml`")
+        }
         FindError::NoFolder(_) => CliError::new(USAGE, message).hint("`labctl list` shows the bundled labs"),
         FindError::Unreadable { .. } => CliError::new(CONTENT, message),
     }

@@ -16,7 +16,7 @@ use crate::{
 /// The labs in the program, each a folder with a `lab.yaml`.
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/labs");
 /// How a lab's file is called.
-const FILE: &str = "lab.yaml";
+pub(super) const FILE: &str = "lab.yaml";
 
 /// A lab that was found and not yet read.
 #[derive(Clone, Debug)]
@@ -31,6 +31,9 @@ pub enum FindError {
     /// The folder has no lab file.
     #[error("`{}` is not a lab: it has no `{FILE}`", .0.display())]
     NoFile(PathBuf),
+    /// Neither the folder nor one in it has a lab file.
+    #[error("no lab is in `{}`: neither it nor a folder in it has a `{FILE}`", .0.display())]
+    NoLabs(PathBuf),
     /// The path is not there.
     #[error("`{}` is not there", .0.display())]
     NoFolder(PathBuf),
@@ -64,6 +67,11 @@ pub fn bundled() -> Vec<String> {
     let mut names: Vec<String> = with_file.map(|dir| dir.path().display().to_string()).collect();
     names.sort();
     names
+}
+
+/// Whether a bundled lab has this name.
+pub(super) fn is_bundled(name: &str) -> bool {
+    BUNDLED.get_file(Path::new(name).join(FILE)).is_some()
 }
 
 /// Finds a bundled lab by its name, or a lab of one's own by the path of its folder (or of its `lab.yaml`).
@@ -132,6 +140,16 @@ fn read_limited(file: &Path) -> io::Result<String> {
 }
 
 impl Found {
+    /// The lab file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The templates that its actions can name.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
     /// Reads the lab with its parameters as `settings` say.
     ///
     /// # Errors

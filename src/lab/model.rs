@@ -58,6 +58,8 @@ pub struct Metadata {
     pub summary: String,
     /// How long a trainee needs.
     pub minutes: u32,
+    /// Codes of `labctl lint` that are not reported for this lab.
+    pub allow: Vec<Located<String>>,
     /// What it asks of the mesh.
     pub mesh: MeshNeeds,
 }
@@ -132,7 +134,7 @@ pub struct Step {
     /// One line for people.
     pub title: String,
     /// What the trainee reads, in Markdown.
-    pub text: String,
+    pub text: Located<String>,
     /// What must be done; not empty.
     pub solve: Vec<Located<Action>>,
     /// What must then be seen; not empty. Before `solve` at least one of them must be red.
@@ -149,5 +151,5 @@ pub struct Hint {
     /// How many of the step's points it costs.
     pub cost: Located<u32>,
     /// Markdown.
-    pub text: String,
+    pub text: Located<String>,
 }

@@ -126,6 +126,19 @@ impl Registry {
         Ok(Added::Taken)
     }
 
+    /// Adds a pod, or what makes pods, offline: injection was decided when its namespace had these labels.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add_born(&mut self, object: &Value, namespace_labels: &Labels) -> Result<Added, RegistryError> {
+        let known = self.pods.len();
+        let added = self.add(object, None)?;
+        for pod in &mut self.pods[known..] {
+            pod.born = Some(namespace_labels.clone());
+        }
+        Ok(added)
+    }
+
     fn add_resource(&mut self, kind: Kind, object: &Value, source: Option<Source>) -> Result<(), RegistryError> {
         let metadata = metadata(kind, object, source)?;
         let snapshot = &mut self.snapshot;

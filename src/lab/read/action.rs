@@ -96,8 +96,7 @@ impl Reader<'_> {
         let mut unread = given.iter().filter(|(name, _)| !known.contains(&name.value)).peekable();
         let all_read = unread.peek().is_none().then_some(());
         for (name, _) in unread {
-            let hint = suggestion(name, &known).unwrap_or_else(|| format!("it reads: {}", known.join(", ")));
-            self.problems.invalid(name.at, format!("the template does not read `{}`", name.value), Some(hint));
+            self.problems.add(name.at, ProblemKind::Unread { name: name.value.clone(), known: known.clone() });
         }
         all_read
     }
@@ -125,10 +124,10 @@ impl Reader<'_> {
                     format!("give it under `with`, or declare a parameter; there are: {}", known.join(", "))
                 });
                 let message = format!("`{name}` is not defined");
-                self.note_elsewhere(&at, message, format!("{hint}\n{used}"));
+                self.note_elsewhere(&at, ProblemKind::Undefined { message, hint: format!("{hint}\n{used}") });
             }
             RenderError::Manifest { at, message } | RenderError::Template { at, message } => {
-                self.note_elsewhere(&at, message, used);
+                self.note_elsewhere(&at, ProblemKind::Template { message, hint: Some(used) });
             }
             RenderError::Refused { name, reason } => {
                 let message = format!("the template `{name}` is refused");
@@ -140,11 +139,10 @@ impl Reader<'_> {
         }
     }
 
-    fn note_elsewhere(&self, at: &Excerpt, message: String, hint: String) {
+    fn note_elsewhere(&self, at: &Excerpt, kind: ProblemKind) {
         let (line, column) = at.position();
         let span = Span { line, column, offset: at.range.start, length: at.range.len() };
         let source = Source { name: at.file.clone(), text: at.text.clone() };
-        let kind = ProblemKind::Template { message, hint: Some(hint) };
         self.problems.add_elsewhere(Problem::new(&source, span, kind));
     }
 

@@ -180,7 +180,14 @@ impl Reader<'_> {
                 let service = self.workloads[&to.value].service.as_ref()?;
                 Some((Some(to), format!("http://{service}{path}")))
             }
-            (None, Some(url)) => Some((None, url.value)),
+            (None, Some(url)) => match path? {
+                None => Some((None, url.value)),
+                Some(path) => {
+                    let hint = Some("write it at the end of the `url`".to_owned());
+                    self.problems.invalid(path.at, "`path` goes with `to`", hint);
+                    None
+                }
+            },
             (Some(to), Some(url)) => {
                 let hint = Some("`to` and `path` for a workload of the lab, `url` for anything else".to_owned());
                 self.problems.invalid(url.at, "an http check has `to` or `url`, not both", hint);
@@ -206,13 +213,13 @@ impl Reader<'_> {
         let silent = verdict.is_none() && shows.is_empty() && body.is_empty();
         if silent {
             let hint = Some("add `verdict`, `status`, `exit`, `message` or `body`".to_owned());
-            self.problems.invalid(key, "the check expects nothing", hint);
+            self.problems.add(key, ProblemKind::Vacuous { message: "the check expects nothing".to_owned(), hint });
             return None;
         }
         if let (Some(verdict), None) = (verdict.filter(|verdict| !verdict.answered()), control) {
             let message = format!("`{}` needs a control: a workload whose same request is answered", verdict.value);
             let hint = "add `control: ...`; without it a crashed server would pass for a blocked one";
-            self.problems.invalid(verdict.at, message, Some(hint.to_owned()));
+            self.problems.add(verdict.at, ProblemKind::Vacuous { message, hint: Some(hint.to_owned()) });
             return None;
         }
         Some(())
