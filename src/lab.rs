@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod check;
+mod confine;
 mod fields;
 mod fill;
 mod find;

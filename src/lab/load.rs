@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::lab::{
+    confine::confine,
     fields::{Fields, text},
     fill::fill,
     find::Found,
@@ -41,6 +42,9 @@ pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) ->
     fill_sections(&problems, &mut tree, &scope);
 
     let lab = typed(&problems, &tree, found, parameters, &scope);
+    if let Some(lab) = lab.as_ref().filter(|_| problems.is_empty()) {
+        confine(&problems, lab);
+    }
     match (problems.into_problems(), lab) {
         (None, Some(lab)) => Ok(lab),
         (problems, _) => Err(LoadError::Content(problems.expect("whoever reads nothing says why"))),
