@@ -15,11 +15,13 @@ mod man;
 mod mesh;
 mod migrate;
 pub mod output;
+mod pack;
 mod question;
 mod run;
 mod show;
 mod sidecar;
 mod test;
+mod unpack;
 mod version;
 mod workload;
 
@@ -64,7 +66,7 @@ enum Command {
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
-    /// List the bundled labs
+    /// List the labs
     List(list::ListArgs),
     /// Print the manual page, or write one for each subcommand
     #[command(after_help = man::EXAMPLES)]
@@ -75,6 +77,9 @@ enum Command {
     /// Say policies of the old API (authentication.istio.io) in the new one
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Pack labs with all that they need into one file
+    #[command(after_help = pack::EXAMPLES)]
+    Pack(pack::PackArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
@@ -85,6 +90,9 @@ enum Command {
     /// Prove labs: red before each solution, green after it, clean in the end
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestArgs),
+    /// Write the labs of a pack into a new folder
+    #[command(after_help = unpack::EXAMPLES)]
+    Unpack(unpack::UnpackArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -104,10 +112,12 @@ impl Command {
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
+            Self::Pack(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),
+            Self::Unpack(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod check;
+mod collection;
 mod confine;
 mod fields;
 mod fill;
@@ -10,13 +11,16 @@ mod kinds;
 mod load;
 pub mod model;
 pub mod nearest;
+pub mod pack;
 pub mod parameters;
+mod plain;
 pub mod position;
 pub mod problem;
 mod read;
 mod search;
 mod yaml;
 
+pub use collection::{Collection, CollectionError, Origin};
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;
 pub use search::search;

@@ -1,25 +1,67 @@
 //! Finds and loads the lab of a command line, with errors that a trainer can act on.
 
+use std::path::PathBuf;
+
+use clap::ValueHint;
+
 use crate::{
     cli::CliError,
-    lab::{self, FindError, LoadError, model::Lab},
+    lab::{Collection, CollectionError, FindError, LoadError, Origin, model::Lab, pack::PackError, problem::Problems},
     mesh::install::Settings,
+    report::stream::words,
 };
 
 /// Exit code of invalid lab content.
-const CONTENT: u8 = 6;
+pub(super) const CONTENT: u8 = 6;
 /// Exit code of a usage error, or of nothing to run.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
+
+/// Where labs are looked for.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LabsArgs {
+    /// A folder of labs, or a pack: where names of labs are looked up before the bundled ones
+    #[arg(long, value_name = "DIR|PACK", env = "LABCTL_LABS_DIR", hide_env_values = true, value_hint = ValueHint::AnyPath)]
+    labs_dir: Option<PathBuf>,
+}
+
+impl LabsArgs {
+    /// The labs of this folder or pack.
+    pub fn of(path: PathBuf) -> Self {
+        Self { labs_dir: Some(path) }
+    }
+
+    /// The labs that can be named.
+    ///
+    /// # Errors
+    /// Exit code 2 for a folder or pack that is not there, 6 for a pack that is not sound.
+    pub fn collection(&self) -> Result<Collection, CliError> {
+        let opened = self.labs_dir.as_deref().map_or_else(|| Ok(Collection::default()), Collection::open);
+        opened.map_err(|error| match &error {
+            CollectionError::Folder(FindError::NoFolder(_)) => {
+                CliError::new(USAGE, error.to_string()).hint("give a folder of labs, or a pack of `labctl pack`")
+            }
+            CollectionError::Folder(error) => not_found(error),
+            CollectionError::Pack { why: PackError::Unreadable(_), .. } => CliError::new(USAGE, error.to_string()),
+            CollectionError::Pack { why: PackError::Format(_), .. } => CliError::new(CONTENT, error.to_string())
+                .hint("use the labctl that packed it, or pack the labs anew with this one"),
+            CollectionError::Pack { .. } => CliError::new(CONTENT, error.to_string())
+                .hint("nothing of it was used; get it again from whoever made it with `labctl pack`"),
+        })
+    }
+}
 
 /// Which lab, with which parameters.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LabArgs {
-    /// A bundled lab's name, or the path of a lab's folder
+    /// A lab's name, or the path of a lab's folder
     #[arg(value_name = "LAB")]
     pub lab: String,
     /// Set a parameter of the lab
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
+    /// Where it is looked for.
+    #[command(flatten)]
+    pub from: LabsArgs,
 }
 
 impl LabArgs {
@@ -36,24 +78,44 @@ impl LabArgs {
     /// # Errors
     /// As [`LabArgs::load`].
     pub fn load_for(&self, image: &str) -> Result<Lab, CliError> {
-        let found = lab::find(&self.lab).map_err(|error| not_found(&error))?;
-        found.load_for(&self.set, image).map_err(|error| match error {
-            LoadError::Content(problems) => {
-                let count = problems.iter().count();
-                let plural = if count == 1 { "problem" } else { "problems" };
-                let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
-                let message = format!("`{}` is not a sound lab: {count} {plural}\n\n{drawn}", self.lab);
-                CliError::new(CONTENT, message)
-            }
-            LoadError::Setting(error) => {
-                let hint = format!("`labctl show {}` lists the parameters", self.lab);
-                CliError::new(USAGE, error.to_string()).hint(hint)
-            }
-        })
+        let collection = self.from.collection()?;
+        let list = collection.list().map_err(|error| not_found(&error))?;
+        if let Some(Origin::Own { from, shadows: true }) = list.get(&self.lab) {
+            words(&format!("note: `{}` is the lab in {}, not the bundled one\n", self.lab, from.display()));
+        }
+        load(&collection, &self.lab, &self.set, image)
     }
 }
 
-fn not_found(error: &FindError) -> CliError {
+/// Loads a lab of a collection.
+///
+/// # Errors
+/// As [`LabArgs::load`].
+pub(super) fn load(collection: &Collection, lab: &str, set: &[(String, String)], image: &str) -> Result<Lab, CliError> {
+    let found = collection.find(lab).map_err(|error| not_found(&error))?;
+    found.load_for(set, image).map_err(|error| match error {
+        LoadError::Content(problems) => unsound(lab, &problems, collection),
+        LoadError::Setting(error) => {
+            CliError::new(USAGE, error.to_string()).hint(format!("`labctl show {lab}` lists the parameters"))
+        }
+    })
+}
+
+fn unsound(lab: &str, problems: &Problems, collection: &Collection) -> CliError {
+    let count = problems.iter().count();
+    let plural = if count == 1 { "problem" } else { "problems" };
+    let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
+    let error = CliError::new(CONTENT, format!("`{lab}` is not a sound lab: {count} {plural}\n\n{drawn}"));
+    let (own, packed) =
+        (env!("CARGO_PKG_VERSION"), collection.pack().map(|pack| pack.labctl().escape_debug().to_string()));
+    match packed.filter(|packed| packed != own) {
+        Some(packed) => error.hint(format!("it was packed by labctl {packed}, and this is {own}")),
+        None => error,
+    }
+}
+
+/// Says what can be done about a lab that is not there.
+pub(super) fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {
@@ -62,6 +124,12 @@ fn not_found(error: &FindError) -> CliError {
         FindError::NoFile(_) => CliError::new(USAGE, message).hint("give the folder that holds the `lab.yaml`"),
         FindError::NoLabs(_) => {
             CliError::new(USAGE, message).hint("give a folder of labs, or the folder that holds a `lab.yaml`")
+        }
+        FindError::Pack(file) => {
+            let file = file.display();
+            CliError::new(USAGE, message).hint(format!(
+                "name a lab of it: `labctl run --labs-dir {file} LAB`; `labctl list --labs-dir {file}` shows them"
+            ))
         }
         FindError::NoFolder(_) => CliError::new(USAGE, message).hint("`labctl list` shows the bundled labs"),
         FindError::Unreadable { .. } => CliError::new(CONTENT, message),

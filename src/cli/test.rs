@@ -10,11 +10,16 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use super::{
-    CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs, mesh::install::image, output::print, run::duration,
+    CliError, interrupt,
+    kubernetes::KubernetesArgs,
+    labs::{LabArgs, LabsArgs, not_found},
+    mesh::install::image,
+    output::print,
+    run::duration,
 };
 use crate::{
     cluster::Target,
-    lab::{self, model::Lab},
+    lab::model::Lab,
     mesh::install::Settings,
     report::{progress::Progress, style::Style},
     run::{
@@ -49,15 +54,17 @@ enum Format {
 /// Proves labs: red before each solution, green after it, clean in the end
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// Bundled labs' names, or paths of labs' folders
+    /// Labs' names, or paths of labs' folders
     #[arg(value_name = "LAB", required_unless_present = "all", conflicts_with = "all")]
     labs: Vec<String>,
     /// Set a parameter of the labs
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::labs::setting)]
     set: Vec<(String, String)>,
-    /// All bundled labs
+    /// All labs that `labctl list` shows
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    from: LabsArgs,
     /// Leave out or change each field of the policies in turn, and report what no check notices
     #[arg(long)]
     mutate: bool,
@@ -107,8 +114,9 @@ impl TestArgs {
     }
 
     fn load(&self, image: &str) -> Result<Vec<Lab>, CliError> {
-        let names = if self.all { lab::bundled() } else { self.labs.clone() };
-        let load = |lab| LabArgs { lab, set: self.set.clone() }.load_for(image);
+        let listed = || Ok(self.from.collection()?.list().map_err(|error| not_found(&error))?.into_keys().collect());
+        let names: Vec<String> = if self.all { listed()? } else { self.labs.clone() };
+        let load = |lab| LabArgs { lab, set: self.set.clone(), from: self.from.clone() }.load_for(image);
         names.into_iter().map(load).collect()
     }
 }

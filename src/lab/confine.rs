@@ -91,6 +91,11 @@ impl<'a> Thing<'a> {
         Self::new(&reference.api_version, &reference.kind, reference.namespace.as_deref(), Some(&reference.name))
     }
 
+    /// The namespace that it is in, whatever it says: some kinds are in none.
+    fn home(&self) -> Option<&'a str> {
+        self.namespace.filter(|_| kinds::find(self.kind).is_some_and(|(_, namespaced)| namespaced))
+    }
+
     /// Whether it is a policy of the whole mesh.
     fn is_mesh_wide(&self) -> bool {
         self.kind == "MeshPolicy" || self.namespace == Some(ROOT_NAMESPACE) && MESH_WIDE.contains(&self.kind)
@@ -178,20 +183,19 @@ impl<'a> Bounds<'a> {
 
     /// Whether it is one of the lab's namespaces, or in one.
     fn holds(&self, thing: &Thing) -> bool {
-        let namespaced = kinds::find(thing.kind).is_some_and(|(_, namespaced)| namespaced);
-        let namespace = if thing.kind == "Namespace" { thing.name } else { thing.namespace.filter(|_| namespaced) };
+        let namespace = if thing.kind == "Namespace" { thing.name } else { thing.home() };
         namespace.is_some_and(|namespace| self.namespaces.contains(namespace))
     }
 
     fn outside(&self, thing: &Thing) -> Beyond {
         let own = self.namespaces.iter().copied().map(str::to_owned).collect();
         let what = thing.name.map_or_else(|| format!("{}s", thing.kind), |name| format!("{} `{name}`", thing.kind));
-        match (thing.kind, thing.namespace, thing.name) {
-            (_, Some(ROOT_NAMESPACE), _) => Beyond::OfTheMesh { what },
-            ("Namespace", _, Some(name)) if is_reserved(name) => Beyond::Reserved { namespace: name.to_owned() },
-            (_, Some(namespace), _) => Beyond::Elsewhere { what, namespace: namespace.to_owned(), own },
-            ("Namespace", None, _) => Beyond::NamespaceOfOthers { what, own },
-            (_, None, _) => Beyond::ClusterWide { what },
+        match (thing.kind, thing.name, thing.home()) {
+            ("Namespace", Some(name), _) if is_reserved(name) => Beyond::Reserved { namespace: name.to_owned() },
+            ("Namespace", ..) => Beyond::NamespaceOfOthers { what, own },
+            (_, _, Some(ROOT_NAMESPACE)) => Beyond::OfTheMesh { what },
+            (_, _, Some(namespace)) => Beyond::Elsewhere { what, namespace: namespace.to_owned(), own },
+            (_, _, None) => Beyond::ClusterWide { what },
         }
     }
 }

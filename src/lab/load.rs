@@ -9,6 +9,7 @@ use crate::lab::{
     find::Found,
     model::Lab,
     parameters::{self, SettingError},
+    plain,
     position::Span,
     problem::{Collector, Problems},
     read::{self, Reader},
@@ -30,6 +31,7 @@ pub enum LoadError {
 pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) -> Result<Lab, LoadError> {
     let mut tree = yaml::parse(&found.source)?;
     let problems = Collector::new(found.source.clone());
+    plain::check(&problems, &tree);
     let mut parameters = parameters::declared(&problems, section(&tree, "parameters"), image);
     if !problems.is_empty() {
         // Without its parameters every text that uses one would be wrong as well.
@@ -40,6 +42,7 @@ pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) ->
     let name = name.and_then(|name| if let Value::Text(name) = &name.value { Some(name.clone()) } else { None });
     let scope = parameters::scope(name.as_deref().unwrap_or_default(), &parameters, image);
     fill_sections(&problems, &mut tree, &scope);
+    plain::check(&problems, &tree);
 
     let lab = typed(&problems, &tree, found, parameters, &scope);
     if let Some(lab) = lab.as_ref().filter(|_| problems.is_empty()) {

@@ -4,7 +4,7 @@ use std::{cell::RefCell, fmt, sync::Arc};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, ThemeStyles};
 
-use crate::lab::{nearest::nearest, position::Span};
+use crate::lab::{nearest::nearest, plain::printable, position::Span};
 
 /// A text that errors quote from: a lab file, a template, or what a template rendered to.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ impl<'a> Drawn<'a> {
     fn new(problem: &'a Problem) -> Self {
         let Problem { source, at, .. } = problem;
         let short = source.text.lines().nth(at.line.saturating_sub(1)).is_none_or(|line| line.len() <= MAX_LINE);
-        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::clone(&source.text)));
+        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::from(printable(&source.text))));
         Self { problem, excerpt }
     }
 }
@@ -178,7 +178,8 @@ const MAX_LINE: usize = 400;
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.excerpt.is_some() { self.problem.kind.fmt(f) } else { self.problem.fmt(f) }
+        let message = if self.excerpt.is_some() { self.problem.kind.to_string() } else { self.problem.to_string() };
+        f.write_str(&printable(&message))
     }
 }
 

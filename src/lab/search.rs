@@ -30,7 +30,7 @@ pub fn search(names_or_paths: &[String]) -> Result<Vec<String>, FindError> {
 }
 
 /// The folders of a folder that have a lab file. Hidden ones are left out, as a shell's `*` does.
-fn within(folder: &Path) -> Result<Vec<String>, FindError> {
+pub(super) fn within(folder: &Path) -> Result<Vec<String>, FindError> {
     let unreadable = |source| FindError::Unreadable { path: folder.to_owned(), source };
     let mut labs = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {

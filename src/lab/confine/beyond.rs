@@ -2,17 +2,20 @@
 
 use crate::{lab::kinds, mesh::install::ROOT_NAMESPACE};
 
+/// Kinds outside of namespaces that a lab may use all the same.
+const CLUSTER_WIDE: &[&str] = &["MeshPolicy", "Namespace"];
+
 /// Why something of a lab is refused, and what may stand there instead.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Beyond {
     /// Its kind is not in namespaces.
-    #[error("{what} is for the whole cluster")]
+    #[error("a lab may not touch {what}: it is for the whole cluster")]
     ClusterWide {
         /// The object.
         what: String,
     },
     /// It is in a namespace that the lab does not create.
-    #[error("{what} would be in namespace `{namespace}`, which is not the lab's")]
+    #[error("a lab may not touch {what} in namespace `{namespace}`, which it does not create")]
     Elsewhere {
         /// The object.
         what: String,
@@ -31,8 +34,8 @@ pub(super) enum Beyond {
         /// What a reader can do.
         hint: &'static str,
     },
-    /// It is a namespace, or it is about namespaces, that the lab does not create.
-    #[error("{what}: not a namespace of the lab")]
+    /// It is a namespace that the lab does not create, or all namespaces.
+    #[error("a lab may not touch {what}, which it does not create")]
     NamespaceOfOthers {
         /// The object.
         what: String,
@@ -40,7 +43,7 @@ pub(super) enum Beyond {
         own: Vec<String>,
     },
     /// It is in the root namespace of the mesh, and not for labs.
-    #[error("{what} in `{ROOT_NAMESPACE}` belongs to the mesh")]
+    #[error("a lab may not touch {what} in `{ROOT_NAMESPACE}`: that is the mesh's")]
     OfTheMesh {
         /// The object.
         what: String,
@@ -59,6 +62,15 @@ pub(super) enum Beyond {
         /// The kind.
         kind: String,
     },
+}
+
+/// The kinds of which a lab may have something.
+fn allowed() -> Vec<String> {
+    let mut kinds = kinds::names();
+    kinds.retain(|kind| {
+        CLUSTER_WIDE.contains(&kind.as_str()) || kinds::find(kind).is_some_and(|(_, namespaced)| namespaced)
+    });
+    kinds
 }
 
 fn of(group: &str) -> String {
@@ -81,7 +93,7 @@ impl Beyond {
                  `certificate` for its gateway, and change or remove what it has made"
                 .to_owned(),
             Self::Reserved { .. } => "give the lab a namespace of its own".to_owned(),
-            Self::UnknownKind { .. } => format!("it may use: {}", kinds::names().join(", ")),
+            Self::UnknownKind { .. } => format!("it may use: {}", allowed().join(", ")),
         }
     }
 }

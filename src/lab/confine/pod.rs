@@ -94,7 +94,8 @@ fn in_container(container: &Value) -> Option<String> {
 
 fn volume(spec: &Value) -> Option<String> {
     let volumes = spec.get("volumes")?.as_array()?.iter().enumerate();
-    let mut fields = volumes.flat_map(|(index, volume)| volume.as_object().into_iter().flatten().map(move |it| (index, it.0)));
+    let mut fields =
+        volumes.flat_map(|(index, volume)| volume.as_object().into_iter().flatten().map(move |it| (index, it.0)));
     let (index, kind) = fields.find(|(_, kind)| !VOLUMES.contains(&kind.as_str()))?;
     Some(format!("volumes[{index}].{}", kind.escape_debug()))
 }
