@@ -41,12 +41,19 @@ impl LabsArgs {
                 CliError::new(USAGE, error.to_string()).hint("give a folder of labs, or a pack of `labctl pack`")
             }
             CollectionError::Folder(error) => not_found(error),
-            CollectionError::Pack { why: PackError::Unreadable(_), .. } => CliError::new(USAGE, error.to_string()),
-            CollectionError::Pack { why: PackError::Format(_), .. } => CliError::new(CONTENT, error.to_string())
-                .hint("use the labctl that packed it, or pack the labs anew with this one"),
-            CollectionError::Pack { .. } => CliError::new(CONTENT, error.to_string())
-                .hint("nothing of it was used; get it again from whoever made it with `labctl pack`"),
+            CollectionError::Pack { why, .. } => unusable(error.to_string(), why),
         })
+    }
+}
+
+fn unusable(message: String, why: &PackError) -> CliError {
+    match why {
+        PackError::Unreadable(_) => CliError::new(USAGE, message),
+        PackError::Format(_) => {
+            CliError::new(CONTENT, message).hint("use the labctl that packed it, or pack the labs anew with this one")
+        }
+        _ => CliError::new(CONTENT, message)
+            .hint("nothing of it was used; get it again from whoever made it with `labctl pack`"),
     }
 }
 

@@ -51,7 +51,7 @@ pub enum CollectionError {
         /// The file.
         file: PathBuf,
         /// Why.
-        why: PackError,
+        why: Box<PackError>,
     },
 }
 
@@ -77,7 +77,7 @@ impl Collection {
         let file = file.to_owned();
         match Pack::open(&file) {
             Ok(pack) => Ok(Own::Pack { file, pack }),
-            Err(why) => Err(CollectionError::Pack { file, why }),
+            Err(why) => Err(CollectionError::Pack { file, why: Box::new(why) }),
         }
     }
 

@@ -128,19 +128,16 @@ fn manifests_that_do_not_fit() {
         ("deep JSON", sound.pack_with(&"[".repeat(100_000))),
     ];
     insta::assert_snapshot!(all_refused(packs));
-    let late =
-        gzip(
-            &[&Crafted::sound()
-                .entry(b"labpack.json", EntryType::Regular, manifest.as_bytes())
-                .bytes(&[0; 1024])
-                .tar()[..]]
-            .concat(),
-        );
-    insta::assert_snapshot!(all_refused([
-        ("late", late),
-        ("none", gzip(&[0; 1024])),
-        ("empty", Crafted::default().pack_with(&Crafted::default().manifest().replace("[\n\n  ]", "[]")))
-    ]));
+}
+
+#[test]
+fn packs_without_a_manifest_or_without_labs() {
+    let sound = Crafted::sound();
+    let late = sound.clone().entry(b"labpack.json", EntryType::Regular, sound.manifest().as_bytes());
+    let nothing = Crafted::default().manifest().replace("[\n\n  ]", "[]");
+    let packs =
+        [("late", gzip(late.tar())), ("none", gzip(&[0; 1024])), ("no labs", Crafted::default().pack_with(&nothing))];
+    insta::assert_snapshot!(all_refused(packs));
 }
 
 #[test]
@@ -179,6 +176,8 @@ fn what_is_no_pack_or_more_than_one() {
     let pack = sound.pack();
     let lab = Crafted::default().file(b"sound/templates/close.yaml", TEMPLATE.as_bytes()).pack();
     let later = Crafted::sound().with_header(&header(b"sound/templates/x.yaml", EntryType::Regular, 2, 1), b"x\n");
+    let hidden = Crafted::sound().file(b"sound/templates/x.yaml\0evil", b"x\n");
+    let listed = Crafted::sound().file(b"sound/templates/x.yaml", b"x\n").manifest();
     let mut broken = pack.clone();
     let middle = broken.len() / 2;
     broken[middle] ^= 0xff;
@@ -190,18 +189,8 @@ fn what_is_no_pack_or_more_than_one() {
         ("bytes after it", [&pack[..], b"evil"].concat()),
         ("another pack after it", [&pack[..], &pack].concat()),
         ("bytes after the tar", Crafted::sound().bytes(&[0; 1024]).bytes(b"evil").pack()),
-        ("header of its own", {
-            let mut manifest = later.manifest();
-            let listed = Crafted::sound().file(b"sound/templates/x.yaml", b"x\n");
-            manifest.clone_from(&listed.manifest());
-            later.pack_with(&manifest)
-        }),
-        (
-            "hidden after a name",
-            Crafted::sound()
-                .file(b"sound/templates/x.yaml\0evil", b"x\n")
-                .pack_with(&Crafted::sound().file(b"sound/templates/x.yaml", b"x\n").manifest()),
-        ),
+        ("header of its own", later.pack_with(&listed)),
+        ("hidden after a name", hidden.pack_with(&listed)),
         ("no lab", lab),
         ("not text", Crafted::sound().file(b"sound/templates/x.yaml", b"\xff\xfe").pack()),
     ];

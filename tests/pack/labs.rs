@@ -176,9 +176,9 @@ fn links_and_pipes_in_a_folder_are_not_followed() {
     let replace = |path: &str, target: &str| {
         let path = room.path(path);
         if path.is_dir() {
-            std::fs::remove_dir_all(&path).unwrap()
+            std::fs::remove_dir_all(&path).unwrap();
         } else {
-            std::fs::remove_file(&path).unwrap()
+            std::fs::remove_file(&path).unwrap();
         }
         symlink(room.path(target), path).unwrap();
     };

@@ -1,6 +1,6 @@
 //! Packing and unpacking are inverses, and the same labs give the same bytes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Read as _, path::Path};
 
 use labctl::lab::{self, pack::Pack};
 use proptest::{collection::btree_map, prelude::*};
@@ -12,6 +12,12 @@ fn packed(folder: &Path, names: &[&String]) -> Pack {
     let found = names.iter().map(|name| (name.as_str(), lab::find(folder.join(name).to_str().unwrap()).unwrap()));
     let found: Vec<_> = found.collect();
     Pack::of(found.iter().map(|(name, found)| (*name, found))).unwrap()
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(bytes).read_to_end(&mut tar).unwrap();
+    tar
 }
 
 /// Texts of templates by their paths, which are not in each other's way.
@@ -58,6 +64,19 @@ proptest! {
         bytes[at] ^= change;
         if let Ok(read) = Pack::read(&bytes) {
             prop_assert_eq!(read, sound);
+        }
+    }
+
+    /// One byte changed in what is compressed makes another pack, and no pack has two forms.
+    #[test]
+    fn a_forged_tar_is_refused(at in any::<prop::sample::Index>(), change in 1u8..) {
+        let mut tar = gunzip(&crate::support::Crafted::sound().pack());
+        prop_assert!(Pack::read_tar(&tar).is_ok());
+        let at = at.index(tar.len());
+        tar[at] ^= change;
+        if let Ok(forged) = Pack::read_tar(&tar) {
+            // Everything else is fixed by a digest or by the form; the version of who packed it is free.
+            prop_assert_ne!(forged.labctl(), env!("CARGO_PKG_VERSION"));
         }
     }
 }

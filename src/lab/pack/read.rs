@@ -34,8 +34,15 @@ impl Pack {
     /// # Errors
     /// See [`PackError`].
     pub fn read(bytes: &[u8]) -> Result<Self, PackError> {
-        let archive = unzip(bytes)?;
-        let mut tar = Archive::new(&archive[..]);
+        Self::read_tar(&unzip(bytes)?)
+    }
+
+    /// Reads a pack that was unzipped.
+    ///
+    /// # Errors
+    /// See [`PackError`].
+    pub fn read_tar(archive: &[u8]) -> Result<Self, PackError> {
+        let mut tar = Archive::new(archive);
         // Raw: no extension of tar gives an entry another name or size than its header does.
         let mut entries = tar.entries().map_err(PackError::Damaged)?.raw(true).map(|entry| file(entry?));
         let manifest = match entries.next().transpose()? {
