@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use labctl::{
-    lab::{self, Found},
+    lab::{Collection, Found},
     lint::lint_all,
 };
 
@@ -29,8 +29,9 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn found(folder: &Path) -> Vec<Found> {
-    let names = lab::search(&[folder.display().to_string()]).expect("labs are there");
-    names.iter().map(|name| lab::find(name).expect("a lab is there")).collect()
+    let labs = Collection::default();
+    let names = labs.search(&[folder.display().to_string()]).expect("labs are there");
+    names.iter().map(|name| labs.find(name).expect("a lab is there")).collect()
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1)]

@@ -18,6 +18,7 @@ mod mesh;
 mod migrate;
 mod new;
 pub mod output;
+mod pack;
 mod question;
 mod render;
 mod run;
@@ -25,6 +26,7 @@ mod schema;
 mod show;
 mod sidecar;
 mod test;
+mod unpack;
 mod version;
 mod workload;
 
@@ -72,7 +74,7 @@ enum Command {
     /// Find what is wrong with labs, without a cluster
     #[command(after_help = lint::EXAMPLES)]
     Lint(lint::LintArgs),
-    /// List the bundled labs
+    /// List the labs
     List(list::ListArgs),
     /// Print the manual page, or write one for each subcommand
     #[command(after_help = man::EXAMPLES)]
@@ -86,6 +88,9 @@ enum Command {
     /// Make a lab of your own
     #[command(after_help = new::EXAMPLES)]
     New(new::NewArgs),
+    /// Pack labs with all that they need into one file
+    #[command(after_help = pack::EXAMPLES)]
+    Pack(pack::PackArgs),
     /// Print the manifests of a lab, as they are applied
     #[command(after_help = render::EXAMPLES)]
     Render(render::RenderArgs),
@@ -102,6 +107,9 @@ enum Command {
     /// Prove labs: red before each solution, green after it, clean in the end
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestArgs),
+    /// Write the labs of a pack into a new folder
+    #[command(after_help = unpack::EXAMPLES)]
+    Unpack(unpack::UnpackArgs),
     /// Show the version
     Version(version::VersionArgs),
     /// Run a bundled program as a process of this machine
@@ -123,12 +131,14 @@ impl Command {
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
             Self::New(arguments) => arguments.execute(),
+            Self::Pack(arguments) => arguments.execute(),
             Self::Render(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Schema(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),
+            Self::Unpack(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),
         }

@@ -7,7 +7,7 @@ pub mod archive;
 pub mod blob;
 pub mod executable;
 mod files;
-mod layer;
+pub(crate) mod layer;
 mod manifest;
 pub mod name;
 pub mod push;

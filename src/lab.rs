@@ -2,6 +2,8 @@
 
 pub mod action;
 pub mod check;
+mod collection;
+mod confine;
 mod copy;
 pub mod drawing;
 mod fields;
@@ -11,7 +13,9 @@ mod kinds;
 mod load;
 pub mod model;
 pub mod nearest;
+pub mod pack;
 pub mod parameters;
+mod plain;
 pub mod position;
 pub mod problem;
 mod read;
@@ -19,7 +23,7 @@ pub mod schema;
 mod search;
 mod yaml;
 
+pub use collection::{Collection, CollectionError, Origin};
 pub use copy::{CopyError, Files, starter};
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;
-pub use search::search;

@@ -17,5 +17,6 @@ pub mod report;
 pub mod run;
 pub mod sidecar;
 pub mod tap;
+pub mod whole;
 pub mod wire;
 pub mod workloads;

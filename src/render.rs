@@ -10,3 +10,4 @@ mod templates;
 pub use engine::{fill, labctl, variables};
 pub use error::{Excerpt, RenderError};
 pub use templates::Templates;
+pub(crate) use templates::is_within;

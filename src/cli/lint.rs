@@ -11,8 +11,12 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{CliError, labs::not_found, output::print},
-    lab::{self, Found, drawing::Severity},
+    cli::{
+        CliError,
+        labs::{self, LabsArgs},
+        output::print,
+    },
+    lab::{Collection, Found, drawing::Severity},
     lint::{Code, Finding, lint_all},
     report::style::Style,
 };
@@ -49,9 +53,11 @@ pub struct LintArgs {
     /// Labs: a lab's folder or `lab.yaml`, a folder of labs, or a bundled lab's name [default: the labs in `.` or `labs`]
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
-    /// All bundled labs
+    /// All labs that `labctl list` shows
     #[arg(long, conflicts_with = "paths")]
     all: bool,
+    #[command(flatten)]
+    from: LabsArgs,
     /// How to write the findings
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -109,20 +115,21 @@ impl LintArgs {
     }
 
     fn labs(&self) -> Result<Vec<Found>, CliError> {
+        let collection = self.from.collection()?;
         let named = match (self.all, &self.paths[..]) {
-            (true, _) => lab::bundled(),
-            (false, []) => here()?,
-            (false, paths) => lab::search(paths).map_err(|error| not_found(&error))?,
+            (true, _) => labs::list(&collection)?.into_keys().collect(),
+            (false, []) => here(&collection)?,
+            (false, paths) => labs::search(&collection, paths)?,
         };
-        named.iter().map(|name| lab::find(name).map_err(|error| not_found(&error))).collect()
+        named.iter().map(|name| labs::find(&collection, name)).collect()
     }
 }
 
 /// The labs of the current directory, or else of `labs` in it.
-fn here() -> Result<Vec<String>, CliError> {
+fn here(collection: &Collection) -> Result<Vec<String>, CliError> {
     let places = [".", "labs"].map(str::to_owned);
     let searched = places.iter().filter(|place| Path::new(place).is_dir());
-    let found = searched.filter_map(|place| lab::search(std::slice::from_ref(place)).ok()).next();
+    let found = searched.filter_map(|place| collection.search(std::slice::from_ref(place)).ok()).next();
     found.ok_or_else(|| {
         CliError::new(2, "no lab is here: neither `.` nor `labs` has a `lab.yaml`, or folders with one")
             .hint("name a lab's folder, or a folder of labs")

@@ -9,7 +9,11 @@ use std::{
 use clap::Args;
 
 use crate::{
-    cli::{CliError, labs, output::print},
+    cli::{
+        CliError,
+        labs::{self, LabsArgs},
+        output::print,
+    },
     lab::{self, CopyError, Files},
     render::object::is_label,
 };
@@ -29,6 +33,8 @@ pub struct NewArgs {
     /// Copy this lab: a bundled lab's name, or the path of a lab's folder
     #[arg(long, value_name = "LAB")]
     from: Option<String>,
+    #[command(flatten)]
+    labs: LabsArgs,
 }
 
 impl NewArgs {
@@ -40,14 +46,20 @@ impl NewArgs {
         let name = self.name()?;
         let files = match &self.from {
             None => lab::starter().copy(name).expect("the starter is sound"),
-            Some(from) => labs::find(from)?.copy(name).map_err(|error| match error {
-                CopyError::Load(error) => labs::not_loaded(from, error),
-                CopyError::Template(error) => CliError::new(labs::CONTENT, error.to_string()),
-            })?,
+            Some(from) => self.copied(from, name)?,
         };
         write(&self.folder, &files).map_err(|error| self.not_written(&error))?;
         print(&said(&self.folder, &files))?;
         Ok(0)
+    }
+
+    /// The files of another lab, under a new name.
+    fn copied(&self, from: &str, name: &str) -> Result<Files, CliError> {
+        let collection = self.labs.collection()?;
+        labs::find(&collection, from)?.copy(name).map_err(|error| match error {
+            CopyError::Load(error) => labs::not_loaded(&collection, from, error),
+            CopyError::Template(error) => CliError::new(labs::CONTENT, error.to_string()),
+        })
     }
 
     /// The lab's name, if it is possible and nothing is there yet.

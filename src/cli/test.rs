@@ -13,13 +13,13 @@ use super::{
     CliError,
     cluster::ClusterArgs,
     interrupt,
-    labs::{self, LabArgs},
+    labs::{self, LabsArgs},
     mesh::install::image,
     output::print,
     run::{duration, open},
 };
 use crate::{
-    lab::{self, model::Lab},
+    lab::model::Lab,
     mesh::install::Settings,
     report::{
         ReportError,
@@ -68,13 +68,13 @@ enum Format {
 /// Proves labs: red before each solution, green after it, clean in the end
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// Bundled labs' names, paths of labs' folders, or folders with labs in them
+    /// Labs' names, paths of labs' folders, or folders with labs in them
     #[arg(value_name = "LAB", required_unless_present = "all", conflicts_with = "all")]
     labs: Vec<String>,
     /// Set a parameter of the labs
     #[arg(long, value_name = "NAME=VALUE", value_parser = labs::setting)]
     set: Vec<(String, String)>,
-    /// All bundled labs
+    /// All labs that `labctl list` shows
     #[arg(long)]
     all: bool,
     /// Only the K-th of N parts of the labs, which are sorted and dealt out in turn
@@ -83,6 +83,8 @@ pub struct TestArgs {
     /// Prove each lab so many times; a step that holds in some runs only is flaky, and does not hold
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
+    #[command(flatten)]
+    from: LabsArgs,
     /// Leave out or change each field of the policies in turn, and report what no check notices
     #[arg(long)]
     mutate: bool,
@@ -130,7 +132,11 @@ impl TestArgs {
 
     /// All labs, or every reason why some of them cannot be loaded.
     fn load(&self, image: &str) -> Result<Vec<Lab>, CliError> {
-        let named = if self.all { lab::bundled() } else { labs::search(&self.labs)? };
+        let collection = self.from.collection()?;
+        let named = match self.all {
+            true => labs::list(&collection)?.into_keys().collect(),
+            false => labs::search(&collection, &self.labs)?,
+        };
         let all = named.len();
         let names = match self.shard {
             Some(shard) => shard.share(named),
@@ -139,8 +145,8 @@ impl TestArgs {
         if let (Some(shard), true) = (self.shard, names.is_empty()) {
             words(&format!("nothing to do: part {shard} of {all} labs is empty\n"));
         }
-        let load = |lab| LabArgs { lab, set: self.set.clone() }.load_for(image);
-        let (sound, broken): (Vec<_>, Vec<_>) = names.into_iter().map(load).partition(Result::is_ok);
+        let load = |lab: &String| labs::load(&collection, lab, &self.set, image);
+        let (sound, broken): (Vec<_>, Vec<_>) = names.iter().map(load).partition(Result::is_ok);
         let mut broken: Vec<CliError> = broken.into_iter().filter_map(Result::err).collect();
         let Some(last) = broken.pop() else { return Ok(sound.into_iter().flatten().collect()) };
         for error in &broken {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, ThemeStyles};
 
-use crate::lab::{position::Span, problem::Source};
+use crate::lab::{plain::printable, position::Span, problem::Source};
 
 /// The longest line that is quoted, in bytes. A stranger's file may have one that would fill screens.
 const MAX_LINE: usize = 400;
@@ -95,7 +95,7 @@ impl<'a> Quoted<'a> {
     fn new(drawing: &'a Drawing<'a>) -> Self {
         let Drawing { source, at, .. } = drawing;
         let short = source.text.lines().nth(at.line.saturating_sub(1)).is_none_or(|line| line.len() <= MAX_LINE);
-        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::clone(&source.text)));
+        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::from(printable(&source.text))));
         Self { drawing, excerpt }
     }
 }
@@ -103,8 +103,8 @@ impl<'a> Quoted<'a> {
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.excerpt {
-            Some(_) => f.write_str(&self.drawing.message),
-            None => f.write_str(&self.drawing.with_place()),
+            Some(_) => f.write_str(&printable(&self.drawing.message)),
+            None => f.write_str(&printable(&self.drawing.with_place())),
         }
     }
 }

@@ -8,9 +8,9 @@ use std::{
 use include_dir::{Dir, include_dir};
 
 use crate::{
-    lab::{load, model::Lab, nearest::nearest, problem::Source, yaml::MAX_BYTES},
+    lab::{load, model::Lab, nearest::nearest, pack::EXTENSION, problem::Source, yaml::MAX_BYTES},
     mesh::install::Settings,
-    render::Templates,
+    render::{Templates, is_within},
 };
 
 /// The labs in the program, each a folder with a `lab.yaml`.
@@ -37,14 +37,17 @@ pub enum FindError {
     /// The path is not there.
     #[error("`{}` is not there", .0.display())]
     NoFolder(PathBuf),
-    /// No bundled lab has this name.
+    /// It is a pack of labs.
+    #[error("`{}` is a pack of labs, not a lab", .0.display())]
+    Pack(PathBuf),
+    /// No lab has this name.
     #[error("no lab is called `{name}`; {}", near_or_all(.nearest.as_deref(), .known))]
     Unknown {
         /// What was typed.
         name: String,
         /// What may have been meant.
         nearest: Option<String>,
-        /// The bundled labs.
+        /// The labs that there are.
         known: Vec<String>,
     },
     /// It is there but cannot be read.
@@ -85,13 +88,22 @@ pub fn find(name_or_path: &str) -> Result<Found, FindError> {
         return Ok(found);
     }
     let path = Path::new(name_or_path);
+    if path.extension().is_some_and(|extension| extension == EXTENSION) && path.is_file() {
+        return Err(FindError::Pack(path.to_owned()));
+    }
     let is_path = name_or_path.contains(['/', '\\']) || name_or_path.ends_with(".yaml") || name_or_path == ".";
     if is_path || path.join(FILE).is_file() {
         return in_folder(path);
     }
-    let known = bundled();
-    let nearest = nearest(name_or_path, &known).map(str::to_owned);
-    Err(FindError::Unknown { name: name_or_path.to_owned(), nearest, known })
+    Err(FindError::unknown(name_or_path, bundled()))
+}
+
+impl FindError {
+    /// No lab has this name; `known` are those that there are.
+    pub(super) fn unknown(name: &str, known: Vec<String>) -> Self {
+        let nearest = nearest(name, &known).map(str::to_owned);
+        Self::Unknown { name: name.to_owned(), nearest, known }
+    }
 }
 
 fn in_program(name: &str) -> Option<Found> {
@@ -106,7 +118,7 @@ fn in_program(name: &str) -> Option<Found> {
     Some(Found { source, templates })
 }
 
-fn in_folder(path: &Path) -> Result<Found, FindError> {
+pub(super) fn in_folder(path: &Path) -> Result<Found, FindError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| FindError::Unreadable { path, source }
@@ -117,7 +129,7 @@ fn in_folder(path: &Path) -> Result<Found, FindError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FindError::NoFolder(path.to_owned())),
         Err(error) => return Err(unreadable(path)(error)),
     };
-    let text = match read_limited(&file) {
+    let text = match read_limited(&folder, &file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FindError::NoFile(folder)),
         Err(error) => return Err(unreadable(&file)(error)),
@@ -127,9 +139,16 @@ fn in_folder(path: &Path) -> Result<Found, FindError> {
     Ok(Found { source: Source { name: file.display().to_string(), text: text.into() }, templates })
 }
 
-/// Reads a text that is at most as large as a lab may be.
-fn read_limited(file: &Path) -> io::Result<String> {
+/// Reads a text of `folder` that is at most as large as a lab may be.
+fn read_limited(folder: &Path, file: &Path) -> io::Result<String> {
     use io::Read;
+    if !is_within(folder, &file.canonicalize()?) {
+        return Err(io::Error::other("it is a link that leads out of the lab's folder"));
+    }
+    // A pipe or a device is never opened: it could keep us waiting, or have no end.
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
     let mut text = String::new();
     let limit = MAX_BYTES as u64;
     fs::File::open(file)?.take(limit + 1).read_to_string(&mut text)?;

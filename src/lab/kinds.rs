@@ -2,16 +2,22 @@
 
 /// `(kind, apiVersion, whether its objects are in namespaces)`, in alphabetical order.
 const KINDS: &[(&str, &str, bool)] = &[
+    ("AuthorizationPolicy", "security.istio.io/v1", true),
     ("ClusterRole", "rbac.authorization.k8s.io/v1", false),
     ("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", false),
     ("ConfigMap", "v1", true),
+    ("CronJob", "batch/v1", true),
     ("CustomResourceDefinition", "apiextensions.k8s.io/v1", false),
+    ("DaemonSet", "apps/v1", true),
     ("Deployment", "apps/v1", true),
     ("DestinationRule", "networking.istio.io/v1", true),
     ("Gateway", "networking.istio.io/v1", true),
+    ("Job", "batch/v1", true),
     ("MeshPolicy", "authentication.istio.io/v1alpha1", false),
     ("Namespace", "v1", false),
+    ("NetworkPolicy", "networking.k8s.io/v1", true),
     ("PeerAuthentication", "security.istio.io/v1", true),
+    ("PersistentVolumeClaim", "v1", true),
     ("Pod", "v1", true),
     ("Policy", "authentication.istio.io/v1alpha1", true),
     ("ReplicaSet", "apps/v1", true),
@@ -20,6 +26,7 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("Secret", "v1", true),
     ("Service", "v1", true),
     ("ServiceAccount", "v1", true),
+    ("StatefulSet", "apps/v1", true),
     ("VirtualService", "networking.istio.io/v1", true),
 ];
 

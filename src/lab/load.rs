@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use crate::lab::{
+    confine::confine,
     fields::{Fields, text},
     fill::fill,
     find::Found,
     model::Lab,
     parameters::{self, SettingError},
+    plain,
     position::Span,
     problem::{Collector, Problems},
     read::{self, Reader},
@@ -29,6 +31,7 @@ pub enum LoadError {
 pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) -> Result<Lab, LoadError> {
     let mut tree = yaml::parse(&found.source)?;
     let problems = Collector::new(found.source.clone());
+    plain::check(&problems, &tree);
     let mut parameters = parameters::declared(&problems, section(&tree, "parameters"), image);
     if !problems.is_empty() {
         // Without its parameters every text that uses one would be wrong as well.
@@ -39,8 +42,12 @@ pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) ->
     let name = name.and_then(|name| if let Value::Text(name) = &name.value { Some(name.clone()) } else { None });
     let scope = parameters::scope(name.as_deref().unwrap_or_default(), &parameters, image);
     fill_sections(&problems, &mut tree, &scope);
+    plain::check(&problems, &tree);
 
     let lab = typed(&problems, &tree, found, parameters, &scope);
+    if let Some(lab) = lab.as_ref().filter(|_| problems.is_empty()) {
+        confine(&problems, lab);
+    }
     match (problems.into_problems(), lab) {
         (None, Some(lab)) => Ok(lab),
         (problems, _) => Err(LoadError::Content(problems.expect("whoever reads nothing says why"))),

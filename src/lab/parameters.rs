@@ -8,6 +8,7 @@ use crate::{
         fields::{Fields, mapping, text},
         model::Parameter,
         nearest::nearest,
+        plain,
         position::Located,
         problem::{Collector, ProblemKind},
         yaml::Node,
@@ -91,7 +92,10 @@ fn parameter(problems: &Collector, name: &Located<String>, node: &Node, image: &
 fn filled_default(problems: &Collector, default: &Located<String>, image: &str) -> Option<Located<String>> {
     let scope = Map::from_iter([("labctl".to_owned(), render::labctl(image))]);
     match render::fill(&problems.source().name, default, &scope) {
-        Ok(value) => Some(Located { value, at: default.at }),
+        Ok(value) => {
+            plain::note(problems, default.at, &value);
+            Some(Located { value, at: default.at })
+        }
         Err(_) => {
             let hint = Some(
                 "a default may use `{{ labctl.version }}` and `{{ labctl.image }}`, and no other parameter".to_owned(),

@@ -1,6 +1,9 @@
 //! Where templates come from: a lab's own folder first, then the bundled ones.
 
+mod named;
+
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -42,6 +45,11 @@ enum Own {
         root: PathBuf,
     },
     Nothing,
+    /// In a pack, which also has the bundled ones that it needs.
+    Packed {
+        shown: PathBuf,
+        texts: Arc<BTreeMap<String, Arc<str>>>,
+    },
 }
 
 impl Templates {
@@ -55,12 +63,20 @@ impl Templates {
         Self { own: Own::Bundled(own) }
     }
 
-    /// Those of a folder before the bundled ones. A folder that is not there has none.
+    /// Those of a pack and no others; messages name them below `shown`.
+    pub fn packed(shown: PathBuf, texts: BTreeMap<String, Arc<str>>) -> Self {
+        Self { own: Own::Packed { shown, texts: Arc::new(texts) } }
+    }
+
+    /// Those of a lab's folder before the bundled ones. A folder that is not there has none.
     ///
     /// # Errors
-    /// If it is there but cannot be looked into.
+    /// If it is there but cannot be looked into, or leads out of the lab.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         match folder.canonicalize() {
+            Ok(root) if folder.parent().is_some_and(|lab| !is_within(lab, &root)) => {
+                Err(io::Error::other("it is a link that leads out of the lab's folder"))
+            }
             Ok(root) => Ok(Self { own: Own::Folder { shown: folder.to_owned(), root } }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::bundled()),
             Err(error) => Err(error),
@@ -69,15 +85,32 @@ impl Templates {
 
     /// The names of all templates, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        bundled_names(&BUNDLED, BUNDLED.path(), &mut names);
-        match &self.own {
-            Own::Bundled(dir) => bundled_names(dir, dir.path(), &mut names),
-            Own::Folder { root, .. } => folder_names(root, root, &mut names),
-            Own::Nothing => {}
-        }
+        // Only for suggestions: a folder that cannot be looked into is complained about elsewhere.
+        let mut names = self.own_names().unwrap_or_default();
+        names.extend(self.bundled_names());
         names.sort();
         names.dedup();
+        names
+    }
+
+    /// The templates that come before the bundled ones.
+    fn own_names(&self) -> Result<Vec<String>, RenderError> {
+        let mut names = Vec::new();
+        match &self.own {
+            Own::Bundled(dir) => bundled_names(dir, dir.path(), &mut names),
+            Own::Folder { shown, root } => folder_names(root, Path::new(""), shown, &mut names)?,
+            Own::Nothing => {}
+            Own::Packed { texts, .. } => names.extend(texts.keys().cloned()),
+        }
+        Ok(names)
+    }
+
+    /// The bundled templates, where they may be used.
+    fn bundled_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if !matches!(self.own, Own::Packed { .. }) {
+            bundled_names(&BUNDLED, BUNDLED.path(), &mut names);
+        }
         names
     }
 
@@ -154,6 +187,11 @@ impl Templates {
             Own::Bundled(dir) => from_bundle(dir, Path::new("labs"), name),
             Own::Folder { shown, root } => from_folder(shown, root, name)?,
             Own::Nothing => None,
+            Own::Packed { shown, texts } => {
+                let found =
+                    |text: &Arc<str>| Found { file: shown.join(name).display().to_string(), text: text.clone() };
+                return Ok(texts.get(name).map(found));
+            }
         };
         Ok(own.or_else(|| from_bundle(&BUNDLED, Path::new("templates"), name)))
     }
@@ -215,15 +253,23 @@ fn bundled_names(dir: &Dir<'_>, root: &Path, names: &mut Vec<String>) {
     }
 }
 
-/// Only for suggestions: what cannot be read is left out, links are not followed.
-fn folder_names(folder: &Path, root: &Path, names: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => folder_names(&entry.path(), root, names),
-            Ok(kind) if kind.is_file() => {
-                names.extend(entry.path().strip_prefix(root).ok().map(|path| path.display().to_string()));
-            }
-            _ => {}
+/// The templates below `root/below`; links are followed by whoever asks for one by its name.
+fn folder_names(root: &Path, below: &Path, shown: &Path, names: &mut Vec<String>) -> Result<(), RenderError> {
+    let unreadable = |source| RenderError::Unreadable { file: shown.join(below).display().to_string(), source };
+    for entry in fs::read_dir(root.join(below)).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let path = below.join(entry.file_name());
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            folder_names(root, &path, shown, names)?;
+        } else {
+            names.push(path.display().to_string());
         }
     }
+    Ok(())
+}
+
+/// Whether a path without links is in `folder`.
+pub(crate) fn is_within(folder: &Path, path: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    folder.canonicalize().is_ok_and(|folder| path.starts_with(folder))
 }
