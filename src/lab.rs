@@ -19,7 +19,7 @@ pub mod schema;
 mod search;
 mod yaml;
 
-pub use copy::{CopyError, Files, starter};
+pub use copy::{CopyError, Files, is_name, starter};
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;
 pub use search::search;
