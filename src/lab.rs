@@ -24,6 +24,6 @@ mod search;
 mod yaml;
 
 pub use collection::{Collection, CollectionError, Origin};
-pub use copy::{CopyError, Files, starter};
+pub use copy::{CopyError, Files, is_name, starter};
 pub use find::{FindError, Found, bundled, find};
 pub use load::LoadError;

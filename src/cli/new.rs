@@ -15,7 +15,6 @@ use crate::{
         output::print,
     },
     lab::{self, CopyError, Files},
-    render::object::is_label,
 };
 
 /// What follows the options in the help.
@@ -65,10 +64,10 @@ impl NewArgs {
     /// The lab's name, if it is possible and nothing is there yet.
     fn name(&self) -> Result<&str, CliError> {
         let shown = self.folder.display();
-        let name = self.folder.file_name().and_then(|name| name.to_str()).filter(|name| is_label(name));
+        let name = self.folder.file_name().and_then(|name| name.to_str()).filter(|name| lab::is_name(name));
         let name = name.ok_or_else(|| {
             CliError::new(labs::USAGE, format!("`{shown}` is not possible as a lab's name"))
-                .hint("lower case letters, digits and `-`, at most 63")
+                .hint("lower case letters, digits and `-`, at most 63, and not digits alone")
         })?;
         match fs::symlink_metadata(&self.folder) {
             Ok(_) => Err(CliError::new(labs::USAGE, format!("`{shown}` is there already"))
@@ -78,13 +77,14 @@ impl NewArgs {
     }
 
     fn not_written(&self, error: &io::Error) -> CliError {
-        let parent = parent(&self.folder).display();
-        let message = format!("cannot make `{}`: {error}", self.folder.display());
+        let (folder, parent) = (self.folder.display(), parent(&self.folder).display());
         match error.kind() {
             io::ErrorKind::NotFound => {
-                CliError::new(labs::USAGE, message).hint(format!("the folder `{parent}` has to be there"))
+                CliError::new(labs::USAGE, format!("cannot make `{folder}`: the folder `{parent}` is not there"))
+                    .hint("make it first")
             }
-            _ => CliError::new(4, message).hint("nothing was written; name a folder that is yours"),
+            _ => CliError::new(4, format!("cannot make `{folder}`: {error}"))
+                .hint("nothing was written; name a folder that is yours"),
         }
     }
 }

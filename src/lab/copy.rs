@@ -19,7 +19,7 @@ use crate::{
         problem::Source,
         yaml::{self, Node, Value},
     },
-    render::{RenderError, Templates},
+    render::{RenderError, Templates, object::is_label},
 };
 
 /// The lab that [`starter`] finds.
@@ -50,8 +50,14 @@ pub fn starter() -> Found {
     Found { source: Source { name: FILE.to_owned(), text: file.into() }, templates: Templates::beside(templates) }
 }
 
+/// Whether a lab can be called so: lower case letters, digits and `-`, and in YAML a text (`2026` and `null` are none).
+pub fn is_name(name: &str) -> bool {
+    let read = yaml::parse(&Source { name: FILE.to_owned(), text: name.into() });
+    is_label(name) && read.is_ok_and(|node| matches!(node.value, Value::Text(_)))
+}
+
 impl Found {
-    /// The files of the same lab under another name, with the bundled templates that it uses beside its own.
+    /// The files of the same lab under another name ([`is_name`]), with the bundled templates that it uses beside its own.
     ///
     /// # Errors
     /// See [`CopyError`].
@@ -74,7 +80,7 @@ impl Found {
         let Span { offset, length, .. } =
             entry(&tree, "metadata").and_then(|metadata| entry(metadata, "name")).expect("a sound lab has a name").at;
         let mut text = self.source.text.to_string();
-        text.replace_range(offset..offset + length, &scalar(name));
+        text.replace_range(offset..offset + length, name);
         Ok(text)
     }
 }
@@ -82,13 +88,6 @@ impl Found {
 fn entry<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     let Value::Mapping(entries) = &node.value else { return None };
     entries.iter().find(|(name, _)| name.value == key).map(|(_, value)| value)
-}
-
-/// A DNS label as YAML: in quotes where it would be read as a number, or as no text for another reason.
-fn scalar(name: &str) -> String {
-    let plain = yaml::parse(&Source { name: String::new(), text: name.into() });
-    let is_text = plain.is_ok_and(|node| node.value == Value::Text(name.to_owned()));
-    if is_text { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// The templates that its actions name.

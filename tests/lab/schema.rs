@@ -97,7 +97,9 @@ fn schema_and_reader_agree() {
     let mut judged = BTreeSet::new();
     for place in &places {
         let what = format!("{} at {}", place.definition, place.pointer);
-        assert_eq!(problems(&place.lab), Vec::<String>::new(), "the example of {what} loads:\n{:#}", place.lab);
+        if let Err(problems) = load(&place.lab) {
+            panic!("the example of {what} is refused: {problems}\n{:#}", place.lab);
+        }
         assert!(schema.validator.is_valid(&place.lab), "the example of {what} is valid");
         let definition = schema.definition(&place.definition);
         if variants(definition).is_empty() {
@@ -228,16 +230,12 @@ impl Place {
     }
 
     fn judges_missing_keys_alike(&self, schema: &Schema, definition: &Value) {
-        let required: Vec<&str> =
-            definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for key in definition["properties"].as_object().unwrap().keys() {
-            let without = self.with(|object| drop(object.remove(key)));
-            let missing = problem_kinds(&without, |kind| match kind {
-                ProblemKind::MissingKey { key: missing, .. } => missing == key,
-                _ => false,
-            });
-            assert_eq!(missing, required.contains(&key.as_str()), "{} needs `{key}`", self.definition);
-            judge(schema, &without, &format!("{} without `{key}`", self.definition));
+            judge(
+                schema,
+                &self.with(|object| drop(object.remove(key))),
+                &format!("{} without `{key}`", self.definition),
+            );
         }
     }
 
@@ -253,10 +251,11 @@ impl Place {
 
 /// What is invalid is refused, and what is refused for its form is invalid.
 fn judge(schema: &Schema, lab: &Value, what: &str) {
-    let valid = schema.validator.is_valid(lab);
-    assert!(valid || !problems(lab).is_empty(), "{what} is loaded and not valid:\n{lab:#}");
-    let of_form = problem_kinds(lab, is_of_form);
-    assert!(!(valid && of_form), "{what} is valid, and refused: {:#?}", problems(lab));
+    let (valid, loaded) = (schema.validator.is_valid(lab), load(lab));
+    assert!(valid || loaded.is_err(), "{what} is loaded and not valid:\n{lab:#}");
+    let Err(problems) = loaded else { return };
+    let of_form = problems.iter().find(|problem| is_of_form(problem.kind()));
+    assert!(!valid || of_form.is_none(), "{what} is valid, and refused: {}", of_form.unwrap());
 }
 
 fn is_of_form(kind: &ProblemKind) -> bool {
@@ -266,24 +265,14 @@ fn is_of_form(kind: &ProblemKind) -> bool {
 
 /// The keys that are read where nobody reads one.
 fn read_here(lab: &Value) -> Option<BTreeSet<&'static str>> {
-    let mut read = None;
-    problem_kinds(lab, |kind| {
-        if let ProblemKind::UnknownKey { key, known, .. } = kind
-            && key == "nobody-reads-this"
-        {
-            read = Some(known.iter().copied().collect());
+    let problems = load(lab).err()?;
+    let known = problems.iter().find_map(|problem| match problem.kind() {
+        ProblemKind::UnknownKey { key, known, .. } if key == "nobody-reads-this" => {
+            Some(known.iter().copied().collect())
         }
-        false
+        _ => None,
     });
-    read
-}
-
-fn problems(lab: &Value) -> Vec<String> {
-    load(lab).err().map(|problems| problems.iter().map(ToString::to_string).collect()).unwrap_or_default()
-}
-
-fn problem_kinds(lab: &Value, mut is: impl FnMut(&ProblemKind) -> bool) -> bool {
-    load(lab).is_err_and(|problems| problems.iter().any(|problem| is(problem.kind())))
+    known
 }
 
 /// Loads a lab; JSON is YAML.
