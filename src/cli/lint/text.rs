@@ -36,3 +36,20 @@ fn mark(number: usize, noun: &str, paint: Paint, style: Style) -> Option<String>
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{lab, lint::lint};
+
+    #[test]
+    fn eighty_columns_and_colour() {
+        let findings = lint(&lab::find("tests/lint/refused-object.yaml").unwrap());
+        let found = Report { labs: 1, findings };
+        let plain = report(&found, Style::PLAIN);
+        assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+        let coloured = report(&found, Style { colour: true, ..Style::PLAIN });
+        assert!(coloured.contains("\u{1b}[31m"), "{coloured}");
+        assert_eq!(regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&coloured, ""), plain);
+    }
+}

@@ -51,7 +51,7 @@ fn is_solution(step: &Step, hint: &Hint) -> bool {
 fn names(words: &[&str], verb: &str, target: &Reference) -> bool {
     let kind = target.kind.to_lowercase();
     let is_kind = |word: &str| word.to_lowercase().starts_with(&kind);
-    let named = words.windows(2).any(|pair| is_kind(pair[0])) && words.contains(&&target.name[..])
+    let named = words.iter().any(|word| is_kind(word)) && words.contains(&&target.name[..])
         || words
             .iter()
             .any(|word| word.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && name == target.name));

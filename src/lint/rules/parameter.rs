@@ -1,6 +1,7 @@
 //! Parameters that change nothing.
 
 use crate::{
+    lab::action::Action,
     lint::{Code, Subject},
     render,
 };
@@ -10,10 +11,10 @@ pub(super) fn check(subject: &Subject<'_>) {
         return;
     }
     let Some(mut used) = render::variables(&subject.found.source().text) else { return };
-    for apply in subject.lab.setup.iter().chain(subject.lab.steps.iter().flat_map(|step| &step.solve)) {
-        let template = match &apply.value {
-            crate::lab::action::Action::Apply(apply) => &apply.template,
-            crate::lab::action::Action::Refused(refused) => &refused.apply.template,
+    for action in subject.lab.setup.iter().chain(subject.lab.steps.iter().flat_map(|step| &step.solve)) {
+        let template = match &action.value {
+            Action::Apply(apply) => &apply.template,
+            Action::Refused(refused) => &refused.apply.template,
             _ => continue,
         };
         // A template that brings in others may read anything.
