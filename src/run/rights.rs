@@ -17,7 +17,10 @@ use crate::{
     },
     lab::{
         action::{Action, Reference},
-        check::{Check, Which},
+        check::{
+            Check, Which,
+            edge::{Control, Edge},
+        },
         model::WorkloadName,
     },
 };
@@ -112,6 +115,7 @@ impl Needs<'_> {
                 self.exec(&certificate.from);
                 self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
             }
+            Check::Edge(edge) => self.edge(edge),
             Check::Http(http) => {
                 let askers = http.control.iter().chain([&http.from]);
                 askers.for_each(|asker| self.exec(asker));
@@ -166,6 +170,27 @@ impl Needs<'_> {
         let namespace = self.context.lab.workload(name).namespace.clone();
         self.core(Some(&namespace), "services", &["get"]);
         self.exec(name);
+    }
+
+    /// Requests from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
+    fn edge(&mut self, edge: &Edge) {
+        let other = match &edge.control {
+            Some(Control::Outside(other)) => Some(&**other),
+            Some(Control::Inside(from)) => {
+                self.exec(from);
+                None
+            }
+            None => None,
+        };
+        for request in other.into_iter().chain([&edge.request]) {
+            let namespace = Some(request.service.namespace.as_str());
+            self.core(namespace, "services", &["get", "list", "watch"]);
+            self.core(namespace, "pods", &["list"]);
+            self.core(namespace, "pods/log", &["get"]);
+            for secret in request.cacert.iter().chain(&request.cert) {
+                self.core(Some(&secret.namespace), "secrets", &["get"]);
+            }
+        }
     }
 
     fn log(&mut self, name: &WorkloadName) {
