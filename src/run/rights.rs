@@ -22,6 +22,7 @@ use crate::{
             edge::{Control, Edge},
         },
         model::WorkloadName,
+        outside::Outside,
     },
 };
 
@@ -93,6 +94,10 @@ impl Needs<'_> {
                 self.kind("v1", "Secret", namespace, DELETE).await
             }
             Action::Delete(target) => self.reference(target, DELETE).await,
+            Action::Edge(request) => {
+                self.outside(request);
+                Ok(())
+            }
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
                 Ok(())
@@ -172,24 +177,21 @@ impl Needs<'_> {
         self.exec(name);
     }
 
-    /// Requests from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
     fn edge(&mut self, edge: &Edge) {
-        let other = match &edge.control {
-            Some(Control::Outside(other)) => Some(&**other),
-            Some(Control::Inside(from)) => {
-                self.exec(from);
-                None
-            }
-            None => None,
-        };
-        for request in other.into_iter().chain([&edge.request]) {
-            let namespace = Some(request.service.namespace.as_str());
-            self.core(namespace, "services", &["get", "list", "watch"]);
-            self.core(namespace, "pods", &["list"]);
-            self.core(namespace, "pods/log", &["get"]);
-            for secret in request.cacert.iter().chain(&request.cert) {
-                self.core(Some(&secret.namespace), "secrets", &["get"]);
-            }
+        edge.requests().for_each(|request| self.outside(request));
+        if let Some(Control::Inside(from)) = &edge.control {
+            self.exec(from);
+        }
+    }
+
+    /// A request from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
+    fn outside(&mut self, request: &Outside) {
+        let namespace = Some(request.service.namespace.as_str());
+        self.core(namespace, "services", &["get", "list", "watch"]);
+        self.core(namespace, "pods", &["list"]);
+        self.core(namespace, "pods/log", &["get"]);
+        for secret in request.cacert.iter().chain(&request.cert) {
+            self.core(Some(&secret.namespace), "secrets", &["get"]);
         }
     }
 
