@@ -13,6 +13,7 @@ mod kinds;
 mod load;
 pub mod model;
 pub mod nearest;
+pub mod outside;
 pub mod pack;
 pub mod parameters;
 mod plain;

@@ -4,6 +4,8 @@ mod action;
 mod assertion;
 mod certificate;
 mod check;
+mod edge;
+mod outside;
 mod wire;
 mod workload;
 
@@ -33,6 +35,8 @@ pub(super) struct Reader<'a> {
     pub workloads: &'a BTreeMap<WorkloadName, Workload>,
     /// The names of all participants, also of those that could not be read.
     pub participants: Vec<String>,
+    /// Whether the mesh of the lab comes with a gateway.
+    pub has_gateway: bool,
     /// The lab's templates.
     pub templates: &'a Templates,
     /// What templates can use.

@@ -55,6 +55,7 @@ impl Reader<'_> {
             verdict: None,
             control: None,
             shows: CurlShows::default(),
+            response: Vec::new(),
             body: Vec::new(),
         })
     }
