@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod call;
 mod completion;
 mod down;
 mod error;
@@ -19,6 +20,7 @@ mod question;
 mod run;
 mod show;
 mod sidecar;
+mod tap;
 mod test;
 mod version;
 mod workload;
@@ -82,6 +84,9 @@ enum Command {
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
     Sidecar(sidecar::SidecarArgs),
+    /// Show what travels between two pods, as somebody on the way sees it
+    #[command(after_help = tap::EXAMPLES)]
+    Tap(tap::TapArgs),
     /// Prove labs: red before each solution, green after it, clean in the end
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestArgs),
@@ -107,6 +112,7 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
+            Self::Tap(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),
             Self::Workload(arguments) => arguments.execute(),

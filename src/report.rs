@@ -12,6 +12,7 @@ pub mod progress;
 pub mod recorder;
 pub mod stream;
 pub mod style;
+pub mod tap;
 pub mod terminal;
 pub mod text;
 

@@ -65,6 +65,20 @@ pub(super) fn on_cluster<T>(
     deadline: Duration,
     work: impl AsyncFnOnce(&Cluster, &Patience) -> Result<T, MeshError>,
 ) -> Result<T, CliError> {
+    attended(target, deadline, async |cluster, patience, interrupt| {
+        tokio::select! {
+            done = work(cluster, patience) => done.map_err(|error| told(&error)),
+            () = interrupt.stop.cancelled() => Err(interrupted()),
+        }
+    })
+}
+
+/// Reaches the cluster and does `work` on it, which ends as it should when somebody interrupts.
+pub(super) fn attended<T>(
+    target: &Target,
+    deadline: Duration,
+    work: impl AsyncFnOnce(&Cluster, &Patience, &Interrupt) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let runtime = tokio::runtime::Runtime::new();
     let runtime = runtime.map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
     let progress = Arc::new(Mutex::new(Progress::without_steps()));
@@ -77,18 +91,18 @@ pub(super) fn on_cluster<T>(
         let interrupt = Interrupt::default();
         let _signals = interrupt::listen(&interrupt)
             .map_err(|error| CliError::new(4, format!("cannot listen for signals: {error}")))?;
-        let working = async {
-            let connection = connect(target).await.map_err(MeshError::from)?;
-            let cluster = Cluster::new(connection.client(), RunId::random());
-            let done = work(&cluster, &Patience::telling(deadline, tell)).await;
-            connection.close().await;
-            done
+        let connection = tokio::select! {
+            connected = connect(target) => connected.map_err(|error| told(&error.into()))?,
+            () = interrupt.stop.cancelled() => return Err(interrupted()),
         };
+        let cluster = Cluster::new(connection.client(), RunId::random());
         tokio::select! {
-            done = working => done.map_err(|error| told(&error)),
-            () = interrupt.stop.cancelled() => {
-                Err(CliError::new(130, "interrupted").hint("the same command again goes on where this one stopped"))
-            }
+            done = async {
+                let done = work(&cluster, &Patience::telling(deadline, tell), &interrupt).await;
+                connection.close().await;
+                done
+            } => done,
+            () = interrupt.give_up.cancelled() => Err(interrupted()),
         }
     });
     progress.lock().expect("showing an event does not panic").clear();
@@ -96,7 +110,12 @@ pub(super) fn on_cluster<T>(
     done
 }
 
-fn told(error: &MeshError) -> CliError {
+fn interrupted() -> CliError {
+    CliError::new(130, "interrupted").hint("the same command again goes on where this one stopped")
+}
+
+/// What is wrong with a mesh or its cluster, as a command says it.
+pub(super) fn told(error: &MeshError) -> CliError {
     let code = if matches!(error, MeshError::Cluster(ClusterError::Late { .. })) { 5 } else { 4 };
     let told = CliError::new(code, error.to_string());
     error.hint().iter().fold(told, |told, hint| told.hints(hint))
