@@ -65,28 +65,30 @@ pub(super) fn on_cluster<T>(
     deadline: Duration,
     work: impl AsyncFnOnce(&Cluster, &Patience) -> Result<T, MeshError>,
 ) -> Result<T, CliError> {
-    attended(target, deadline, async |cluster, patience, interrupt| {
-        tokio::select! {
-            done = work(cluster, patience) => done.map_err(|error| told(&error)),
-            () = interrupt.stop.cancelled() => Err(interrupted()),
-        }
-    })
-}
-
-/// Reaches the cluster and does `work` on it, which ends as it should when somebody interrupts.
-pub(super) fn attended<T>(
-    target: &Target,
-    deadline: Duration,
-    work: impl AsyncFnOnce(&Cluster, &Patience, &Interrupt) -> Result<T, CliError>,
-) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Runtime::new();
-    let runtime = runtime.map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
     let progress = Arc::new(Mutex::new(Progress::without_steps()));
     let shown = progress.clone();
     let tell = move |text: &str| {
         let event = Event::Waiting { text: text.to_owned() };
         shown.lock().expect("showing an event does not panic").read(&event);
     };
+    let done = attended(target, async |cluster, interrupt| {
+        let patience = Patience::telling(deadline, tell);
+        tokio::select! {
+            done = work(cluster, &patience) => done.map_err(|error| told(&error)),
+            () = interrupt.stop.cancelled() => Err(interrupted()),
+        }
+    });
+    progress.lock().expect("showing an event does not panic").clear();
+    done
+}
+
+/// Reaches the cluster and does `work` on it, which ends as it should when somebody interrupts; twice, and it is dropped.
+pub(super) fn attended<T>(
+    target: &Target,
+    work: impl AsyncFnOnce(&Cluster, &Interrupt) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
     let done = runtime.block_on(async {
         let interrupt = Interrupt::default();
         let _signals = interrupt::listen(&interrupt)
@@ -96,16 +98,13 @@ pub(super) fn attended<T>(
             () = interrupt.stop.cancelled() => return Err(interrupted()),
         };
         let cluster = Cluster::new(connection.client(), RunId::random());
-        tokio::select! {
-            done = async {
-                let done = work(&cluster, &Patience::telling(deadline, tell), &interrupt).await;
-                connection.close().await;
-                done
-            } => done,
+        let done = tokio::select! {
+            done = work(&cluster, &interrupt) => done,
             () = interrupt.give_up.cancelled() => Err(interrupted()),
-        }
+        };
+        connection.close().await;
+        done
     });
-    progress.lock().expect("showing an event does not panic").clear();
     runtime.shutdown_background();
     done
 }

@@ -21,7 +21,7 @@ use crate::{
     run::Interrupt,
 };
 
-/// How long connecting may take.
+/// How long those who look on may take to tell the rest.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the request may take that is made on demand, in curl's seconds.
 const REQUEST: &str = "10";
@@ -101,7 +101,7 @@ impl TapArgs {
     /// # Errors
     /// 2 if nobody is called that, 4 if nobody can look on.
     pub fn execute(self) -> Result<u8, CliError> {
-        attended(&self.kubernetes.target(), PATIENCE, async |cluster, _, interrupt| self.look(cluster, interrupt).await)
+        attended(&self.kubernetes.target(), async |cluster, interrupt| self.look(cluster, interrupt).await)
     }
 
     async fn look(&self, cluster: &Cluster, interrupt: &Interrupt) -> Result<u8, CliError> {

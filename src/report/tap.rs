@@ -1,6 +1,6 @@
 //! What travels between two pods, as it happens: lines for people, or a line of JSON for each event.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -61,9 +61,9 @@ fn columns(text: &mut String, direction: Direction, what: (Paint, &str), version
         Direction::ToClient => "<-",
         Direction::ToServer => "->",
     };
-    let (paint, what) = (what.0, format!("{:<18}", what.1));
+    let what = style.paint(what.0, &format!("{:<20}", what.1));
     // Writing to a String cannot fail.
-    let _ = write!(text, "  {arrow}  {}{version:<7}{length:>7}", style.paint(paint, &what));
+    let _ = write!(text, "  {arrow}  {what}{version:<7}{length:>7}");
 }
 
 fn record(text: &mut String, direction: Direction, header: &Record, readable: &Readable, style: Style) {
@@ -105,9 +105,8 @@ fn raw(text: &mut String, direction: Direction, bytes: &[u8], style: Style) {
     let (word, lines, seen) = if is_text(shown) { readable(shown) } else { dump(bytes) };
     columns(text, direction, (Paint::Yellow, word), "", bytes.len(), style);
     line(text, "  bytes");
-    for one in lines {
-        line(text, &format!("{:INDENT$}{}", "", cut(&one, style.width.saturating_sub(INDENT))));
-    }
+    let width = style.width.saturating_sub(INDENT);
+    lines.iter().flat_map(|one| wrapped(one, width)).for_each(|one| line(text, &format!("{:INDENT$}{one}", "")));
     if seen < bytes.len() {
         let rest = format!("{:INDENT$}... and {} more", "", counted((bytes.len() - seen) as u64));
         line(text, &style.paint(Paint::Dim, &rest));
@@ -143,18 +142,10 @@ fn plain(text: &str) -> String {
     text.replace('\t', "    ").chars().map(safe).collect()
 }
 
-fn cut(text: &str, width: usize) -> String {
-    if textwrap::core::display_width(text) <= width {
-        return text.to_owned();
-    }
-    let mut room = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let wide = textwrap::core::display_width(c.encode_utf8(&mut [0; 4]));
-        let fits = wide <= room;
-        room = room.saturating_sub(wide);
-        fits
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
+/// A line in pieces of this width, cut within words only where they are longer.
+fn wrapped(text: &str, width: usize) -> Vec<Cow<'_, str>> {
+    let options = textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options.word_separator(textwrap::WordSeparator::AsciiSpace))
 }
 
 /// Adds the end of a line, without blanks at it.

@@ -19,6 +19,7 @@ on_both_clusters!(World:
     bytes_of_another_protocol_are_shown,
     a_tap_ends_when_it_is_told_to,
     whoever_cannot_be_tapped_is_told_of,
+    a_command_that_is_not_there_is_told_of,
 );
 
 async fn mutual_tls_shows_names_and_records(world: &World) {
@@ -26,9 +27,21 @@ async fn mutual_tls_shows_names_and_records(world: &World) {
     let Ran { code, stdout, stderr } = world.labctl(&["tap", "sleep.foo", "httpbin.foo", "--request"]).await;
     assert_eq!(code, 0, "{stdout}{stderr}");
     let seen = stdout.lines().take(6).collect::<Vec<_>>().join("\n");
-    allow_duplicates!(insta::assert_snapshot!(anonymous(&seen), @""));
+    allow_duplicates!(insta::assert_snapshot!(anonymous(&seen), @r"
+    #1 IP -> IP begins after (time)
+    #1 (time) -> handshake TLS 1.0 (length) ClientHello
+     server name outbound_.8000_._.httpbin.foo.svc.cluster.local
+     offers istio-http/1.1, istio, http/1.1
+    #1 (time) <- handshake TLS 1.2 (length) ServerHello
+     chooses TLS 1.3, TLS13_AES_256_GCM_SHA384
+    "));
     assert!(stdout.contains("<-  application data") && !stdout.contains("HTTP"), "{stdout}");
-    allow_duplicates!(insta::assert_snapshot!(anonymous(&stderr), @""));
+    allow_duplicates!(insta::assert_snapshot!(anonymous(&stderr), @r"
+    foo/sleep-(pod) -> httpbin.foo.svc.cluster.local:8000
+    as seen from container istio-proxy of pod foo/sleep-(pod)
+    `curl` ended with exit code 0
+    1 connection
+    "));
 
     let events = objects(world, &["sleep", "http://httpbin:8000/headers", "-n", "foo", "--request"]).await;
     assert_eq!(events[0]["event"], "opened");
@@ -45,7 +58,13 @@ async fn plaintext_shows_everything(world: &World) {
     let Ran { code, stdout, stderr } = world.labctl(&tap).await;
     assert_eq!(code, 0, "{stderr}");
     let seen = stdout.lines().filter(|line| !line.contains("User-Agent")).take(5).collect::<Vec<_>>().join("\n");
-    allow_duplicates!(insta::assert_snapshot!(anonymous(&seen), @""));
+    allow_duplicates!(insta::assert_snapshot!(anonymous(&seen), @r"
+    #1 IP -> IP begins after (time)
+    #1 (time) -> text (length) bytes
+     GET /status/418 HTTP/1.1
+     Host: httpbin.foo:8000
+     Accept: */*
+    "));
     assert!(stdout.contains("HTTP/1.1 418"), "{stdout}");
     assert!(stderr.contains("as seen from container istio-proxy of pod foo/httpbin-"), "{stderr}");
     assert!(stderr.ends_with("`curl` ended with exit code 0\n1 connection\n"), "{stderr}");
@@ -134,13 +153,28 @@ async fn whoever_cannot_be_tapped_is_told_of(world: &World) {
         (&["httpbin.foo", "httpbin:81"], 2),
         (&["httpbin.foo", "httpbin", "-c", "web"], 2),
         (&["httpbin.foo", "empty"], 4),
-        (&["httpbin.foo", "httpbin", "--", "no-such-program"], 4),
     ] {
         let Ran { code, stderr, .. } = world.labctl(&[&["tap"], arguments].concat()).await;
         assert_eq!(code, expected, "{stderr}");
         said.push_str(&stderr);
     }
-    allow_duplicates!(insta::assert_snapshot!(anonymous(&said), @""));
+    allow_duplicates!(insta::assert_snapshot!(anonymous(&said), @r"
+    error: no pod of namespace foo is called `sleep`
+    hint: there are httpbin-(pod)
+    error: httpbin.foo.svc.cluster.local has no port 81
+    hint: it has 8000
+    error: pod foo/httpbin-(pod) has no container `web`
+    hint: it has httpbin
+    error: empty.foo.svc.cluster.local:80 has no ready pod to which anything could travel
+    hint: labctl explain httpbin-(pod) empty.foo.svc.cluster.local:80 says more
+    "));
+}
+
+async fn a_command_that_is_not_there_is_told_of(world: &World) {
+    deploy(world).await;
+    let Ran { code, stderr, .. } = world.labctl(&["tap", "sleep.foo", "httpbin.foo", "--", "no-such-program"]).await;
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("error: cannot run `no-such-program` in container sleep of pod foo/sleep-"), "{stderr}");
 }
 
 /// What a tap with these arguments shows to programs.

@@ -66,8 +66,8 @@ impl Way {
     /// What is looked at, for whoever waits for it.
     pub(super) fn announced(&self, ends_alone: bool) -> String {
         let places: Vec<String> = self.places.iter().map(|place| place.container.to_string()).collect();
-        let end = if ends_alone { "" } else { "; Ctrl-C ends it" };
+        let end = if ends_alone { "" } else { " (Ctrl-C ends it)" };
         let ContainerRef { namespace, pod, .. } = &self.caller;
-        format!("{namespace}/{pod} -> {}, as seen from {}{end}", self.endpoint, places.join(" and "))
+        format!("{namespace}/{pod} -> {}{end}\nas seen from {}", self.endpoint, places.join("\nand from "))
     }
 }

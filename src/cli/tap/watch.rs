@@ -139,9 +139,18 @@ mod tests {
 
     #[test]
     fn where_nobody_can_look_on_there_is_another_way() {
-        insta::assert_snapshot!(said("no sidecar here shows its connections", None, true, false));
-        insta::assert_snapshot!(said("executable file not found in $PATH", None, false, true));
-        insta::assert_snapshot!(said("4 taps are open on this machine already", None, false, false), @"");
-        insta::assert_snapshot!(said("pods \"p\" is forbidden", Some(403), true, false), @"");
+        insta::assert_snapshot!(said("no sidecar here shows its connections", None, true, false), @r"
+        cannot look on from container c of pod foo/p: no sidecar here shows its connections
+        - on a real cluster only a sidecar can show what travels: let one of the two have one (label its namespace
+          istio-injection=enabled, and restart its pods), or look on with tcpdump from a container that may:
+          kubectl debug -it POD -n NAMESPACE --profile=netadmin --image=IMAGE -- tcpdump -A
+        ");
+        insta::assert_snapshot!(said("executable file not found in $PATH", None, false, true), @r"
+        cannot look on from container c of pod foo/p: executable file not found in $PATH
+        - only labctl's own sidecar shows what travels, and this mesh is Istio's; look on with tcpdump from a container that may:
+          kubectl debug -it POD -n NAMESPACE --profile=netadmin --image=IMAGE -- tcpdump -A
+        ");
+        insta::assert_snapshot!(said("4 taps are open on this machine already", None, false, false), @"cannot look on from container c of pod foo/p: 4 taps are open on this machine already");
+        insta::assert_snapshot!(said("pods \"p\" is forbidden", Some(403), true, false), @r#"cannot look on from container c of pod foo/p: pods "p" is forbidden"#);
     }
 }

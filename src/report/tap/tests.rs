@@ -56,8 +56,8 @@ fn programs_read_objects() {
 fn long_things_are_cut() {
     let long = "x".repeat(100) + "\n" + &"line\n".repeat(500);
     let text = table(&bytes(long.as_bytes()), Style::PLAIN);
-    assert_eq!(text.lines().count(), 1 + TEXT.0 + 1);
-    assert!(text.contains("xxx…\n") && text.ends_with("... and 2385 bytes more\n"), "{text}");
+    assert_eq!(text.lines().count(), 1 + 1 + TEXT.0 + 1);
+    assert!(text.lines().all(|line| line.len() <= 80) && text.ends_with("... and 2385 bytes more\n"), "{text}");
     let text = table(&bytes(&[0; 100]), Style::PLAIN);
     assert_eq!(text.lines().count(), 1 + BYTES.0 + 1);
 }
