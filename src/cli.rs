@@ -1,6 +1,7 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod call;
 mod cluster;
 mod completion;
 mod down;
@@ -25,6 +26,7 @@ mod run;
 mod schema;
 mod show;
 mod sidecar;
+mod tap;
 mod test;
 mod unpack;
 mod version;
@@ -104,6 +106,9 @@ enum Command {
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
     Sidecar(sidecar::SidecarArgs),
+    /// Show what travels between two pods, as somebody on the way sees it
+    #[command(after_help = tap::EXAMPLES)]
+    Tap(tap::TapArgs),
     /// Prove labs: red before each solution, green after it, clean in the end
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestArgs),
@@ -137,6 +142,7 @@ impl Command {
             Self::Schema(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
+            Self::Tap(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),
             Self::Unpack(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),

@@ -14,6 +14,7 @@ pub mod proof;
 pub mod recorder;
 pub mod stream;
 pub mod style;
+pub mod tap;
 pub mod terminal;
 pub mod text;
 

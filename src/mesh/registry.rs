@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use secret::secret;
 pub use service::protocol;
 
 use super::{
@@ -115,7 +116,7 @@ impl Registry {
             }
             (_, "Secret") if api_version == "v1" => {
                 let key = (namespace(object).to_owned(), name(object)?.to_owned());
-                self.snapshot.credentials.insert(key, secret::secret(object));
+                self.snapshot.credentials.insert(key, secret(object));
             }
             (_, "Pod") => self.pods.extend(workload::pod(object, source)?),
             (World::Offline, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job") => {
