@@ -16,6 +16,7 @@ use crate::{
         check::{Check, Resource, Which},
         kinds,
         model::Lab,
+        outside::{NamespacedName, Outside},
         position::Located,
         problem::Collector,
     },
@@ -49,8 +50,10 @@ pub(super) fn confine(problems: &Collector, lab: &Lab) {
     }
     for check in lab.steps.iter().flat_map(|step| &step.expect) {
         // Every other check asks from, or looks at, a workload of the lab.
-        if let Check::Resource(resource) = &check.value {
-            note(check.at, bounds.read(&Thing::asked_for(resource)));
+        match &check.value {
+            Check::Edge(edge) => edge.requests().for_each(|request| note(check.at, bounds.ask(request))),
+            Check::Resource(resource) => note(check.at, bounds.read(&Thing::asked_for(resource))),
+            _ => {}
         }
     }
 }
@@ -135,6 +138,7 @@ impl<'a> Bounds<'a> {
             Action::Annotate(mark) | Action::Label(mark) => self.change(&Thing::named(&mark.target)),
             Action::Delete(target) | Action::Restart(target) => self.change(&Thing::named(target)),
             Action::Scale(scale) => self.change(&Thing::named(&scale.target)),
+            Action::Edge(request) => self.ask(request),
             // It runs in a workload's pod, and workloads are looked at by themselves.
             Action::Exec(_) => Ok(()),
         }
@@ -171,6 +175,15 @@ impl<'a> Bounds<'a> {
 
     fn pods_in(&self, namespace: &str) -> Result<(), Beyond> {
         self.read(&Thing::new("v1", "Pod", Some(namespace), None))
+    }
+
+    /// A Service of the lab, or the mesh's gateway; and whose certificates come with the request.
+    fn ask(&self, request: &'a Outside) -> Result<(), Beyond> {
+        let of = |kind, name: &'a NamespacedName| Thing::new("v1", kind, Some(&name.namespace), Some(&name.name));
+        if !request.service.is_gateway() {
+            self.read(&of("Service", &request.service))?;
+        }
+        request.cacert.iter().chain(&request.cert).try_for_each(|secret| self.read(&of("Secret", secret)))
     }
 
     /// A kind of which nothing is known could reach anything, whatever namespace it names.

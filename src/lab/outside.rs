@@ -89,7 +89,7 @@ impl NamespacedName {
         Self { namespace: ROOT_NAMESPACE.to_owned(), name: INGRESS_GATEWAY.to_owned() }
     }
 
-    fn is_gateway(&self) -> bool {
+    pub(super) fn is_gateway(&self) -> bool {
         *self == Self::gateway()
     }
 }

@@ -39,7 +39,7 @@ pub struct Seen {
 impl Seen {
     /// As a lab would expect it.
     pub fn word(&self) -> String {
-        if Expected::Mtls.admits(&self.verdict, &self.caller) {
+        if Expected::Mtls.admits(&self.verdict, Some(&self.caller)) {
             Expected::Mtls.to_string()
         } else {
             self.verdict.to_string()
@@ -183,7 +183,7 @@ fn in_words_of_a_lab(verdict: &policy::Verdict) -> Option<Verdict> {
 ///
 /// The policies say how a request travels. They do not say what the application makes of it, nor whether it listens.
 pub fn fits(expected: &Expected, seen: &Seen) -> Option<bool> {
-    if expected.admits(&seen.verdict, &seen.caller) {
+    if expected.admits(&seen.verdict, Some(&seen.caller)) {
         return Some(true);
     }
     let of_the_application = |verdict: &Verdict| {

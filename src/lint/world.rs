@@ -87,7 +87,7 @@ impl World {
             Action::Restart(target) => self.restart(target),
             Action::Scale(scale) => self.scale(scale),
             // None of these changes an object that decides who reaches whom.
-            Action::Certificate(_) | Action::Exec(_) | Action::Refused(_) => Ok(()),
+            Action::Certificate(_) | Action::Edge(_) | Action::Exec(_) | Action::Refused(_) => Ok(()),
         }
     }
 
