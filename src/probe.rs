@@ -7,6 +7,7 @@ pub mod auth;
 pub mod certificate;
 pub mod control;
 pub mod curl;
+pub mod edge;
 pub mod finding;
 pub mod graph;
 pub mod http;

@@ -103,6 +103,20 @@ impl Cluster {
         Ok(edge)
     }
 
+    /// The pods that a Service leads to, ready or not; none of one without a selector.
+    ///
+    /// # Errors
+    /// There is no such Service, or a failed request.
+    pub async fn pods_behind(&self, namespace: &str, name: &str) -> Result<Vec<Pod>, ClusterError> {
+        let services: Api<Service> = Api::namespaced(self.client(), namespace);
+        let doing = format!("read Service {namespace}/{name}");
+        let service = services.get(name).await.map_err(ClusterError::request(doing))?;
+        match service.spec.and_then(|spec| spec.selector) {
+            Some(selector) => self.pods(namespace, &selector).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Opens a port of 127.0.0.1 for each port of a Service.
     async fn forward(&self, service: &Service) -> Result<Edge, ClusterError> {
         let mut edge = Edge { addresses: BTreeMap::new(), _forwards: Vec::new() };

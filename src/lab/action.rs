@@ -78,6 +78,8 @@ pub struct Refused {
 /// A certificate, signed by an authority that each run makes for itself.
 #[derive(Clone, Debug)]
 pub struct Certificate {
+    /// Which of the run's authorities; the lab's unless another is named.
+    pub authority: Option<String>,
     /// The Secret for `tls.crt`, `tls.key` and the authority's `ca.crt`.
     pub secret: String,
     /// Where it is.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod certificate;
+pub mod edge;
 pub mod graph;
 pub mod steady;
 pub mod wire;
@@ -20,6 +21,8 @@ pub enum Check {
     Auth(auth::Auth),
     /// `certificate`: what a server, or a sidecar, presents.
     Certificate(certificate::Certificate),
+    /// `edge`: one request from outside of the cluster.
+    Edge(Box<edge::Edge>),
     /// `graph`: who called whom, and whether there is a lock on it.
     Graph(graph::Graph),
     /// `http`: one request, its verdict, its answer.
@@ -42,6 +45,7 @@ impl Check {
         match self {
             Self::Auth(_) => "auth",
             Self::Certificate(_) => "certificate",
+            Self::Edge(_) => "edge",
             Self::Graph(_) => "graph",
             Self::Http(_) => "http",
             Self::Logs(_) => "logs",
@@ -57,6 +61,7 @@ impl Check {
         match self {
             Self::Auth(check) => &check.title,
             Self::Certificate(check) => &check.title,
+            Self::Edge(check) => &check.title,
             Self::Graph(check) => &check.title,
             Self::Http(check) => &check.title,
             Self::Logs(check) => &check.title,
@@ -142,6 +147,8 @@ pub struct Http {
     pub control: Option<Located<WorkloadName>>,
     /// What curl shows.
     pub shows: CurlShows,
+    /// What holds for the answer's headers.
+    pub response: Vec<HeaderAssertion>,
     /// What holds for the answer's body.
     pub body: Vec<Assertion>,
 }
@@ -221,6 +228,15 @@ pub struct Assertion {
     /// A JSON pointer (RFC 6901) into the document; the whole text if absent.
     pub json: Option<String>,
     /// What holds there.
+    pub test: Located<Test>,
+}
+
+/// Something that holds for a header of an answer. One that is there several times has a list of values.
+#[derive(Clone, Debug)]
+pub struct HeaderAssertion {
+    /// The header's name, in lower case.
+    pub name: String,
+    /// What holds for it.
     pub test: Located<Test>,
 }
 

@@ -5,7 +5,9 @@ mod assertion;
 mod auth;
 mod certificate;
 mod check;
+mod edge;
 mod graph;
+mod outside;
 mod steady;
 mod wire;
 mod workload;
@@ -36,6 +38,8 @@ pub(super) struct Reader<'a> {
     pub workloads: &'a BTreeMap<WorkloadName, Workload>,
     /// The names of all participants, also of those that could not be read.
     pub participants: Vec<String>,
+    /// Whether the mesh of the lab comes with a gateway.
+    pub has_gateway: bool,
     /// The lab's templates.
     pub templates: &'a Templates,
     /// What templates can use.

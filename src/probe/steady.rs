@@ -3,22 +3,22 @@
 //! Judging is a pure function of what was recorded. A request that was under way while policies were changed may be as
 //! it was before or as it is afterwards; every other one must be as its step says.
 
+mod once;
 mod record;
 
 use tokio::time::Instant;
 
+pub use once::once;
 pub use record::{Asked, Saw, Times};
 
 use super::{
-    ask::Prober,
+    edge,
     finding::Evidence,
-    http::question,
     judge::Outcome,
     result::{CheckResult, Line},
-    scene::Scene,
     verdict::Verdict,
 };
-use crate::lab::check::steady::Steady;
+use crate::lab::check::steady::{Asks, Steady};
 
 /// How many requests of a step, made when its policies were in effect, say something about it.
 pub const ENOUGH: usize = 10;
@@ -38,27 +38,6 @@ pub struct Loop<'a> {
     pub record: &'a [Asked],
 }
 
-/// Asks once, outside of any loop, what a step says about.
-pub async fn once(prober: &Prober<'_>, scene: &Scene, steady: &Steady, step: &str) -> CheckResult {
-    let wanted = steady.fails_in(step);
-    let (subject, expected) = (format!("{}, once", subject(steady)), word(wanted));
-    let line = match scene.caller(&steady.request.from) {
-        Err(why) => Line::broken(subject, expected, why),
-        Ok(caller) => {
-            let question = question(&steady.request, &steady.request.from.value, &steady.request.container);
-            match prober.saw(caller, &question).await {
-                Saw::Broken(why) => Line::broken(subject, expected, why),
-                saw => {
-                    let mut line = Line::new(subject, expected, word(saw.failure()), saw.failure() == wanted);
-                    line.evidence.extend(saw.told().map(|told| Evidence::new(source(steady), told)));
-                    line
-                }
-            }
-        }
-    };
-    CheckResult::of_lines("steady", &steady.title, vec![line])
-}
-
 /// A line for each step from the loop's first to the newest.
 pub fn judge(all: Loop<'_>) -> CheckResult {
     let lines = (all.since..all.times.len()).map(|step| all.line(step)).collect();
@@ -67,11 +46,19 @@ pub fn judge(all: Loop<'_>) -> CheckResult {
 
 /// What is asked, in few words.
 pub fn subject(steady: &Steady) -> String {
-    format!("{}: {} {}", steady.request.from.value, steady.request.method, steady.request.url)
+    match &steady.request {
+        Asks::Inside(http) => format!("{}: {} {}", http.from.value, http.method, http.url),
+        Asks::Outside(outside) => edge::subject(outside),
+    }
 }
 
+/// Who says what became of a request.
 fn source(steady: &Steady) -> String {
-    format!("curl in {}", steady.request.from.value)
+    let caller = match &steady.request {
+        Asks::Inside(http) => &http.from.value.0,
+        Asks::Outside(_) => edge::CALLER,
+    };
+    format!("curl in {caller}")
 }
 
 /// The word for what becomes of a request.

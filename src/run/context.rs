@@ -1,8 +1,10 @@
 //! What every part of a run needs.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use tokio::sync::OnceCell;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{
     Options,
@@ -29,8 +31,8 @@ pub struct Context<'a> {
     pub mesh: Chosen,
     /// How long each part may wait.
     pub deadline: Duration,
-    /// Who signs the lab's own certificates; made when the first is.
-    pub authority: OnceCell<CertificateAuthority>,
+    /// Who signs the lab's own certificates, by name; each is made when its first certificate is.
+    pub authorities: Mutex<BTreeMap<String, Arc<CertificateAuthority>>>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
     /// The lab's loops of requests.
@@ -41,8 +43,8 @@ impl<'a> Context<'a> {
     /// A lab that has not begun.
     pub fn new(lab: &'a Lab, cluster: Cluster, mesh: Chosen, options: &Options, events: Events) -> Self {
         let (target, deadline) = (options.target.clone(), options.deadline);
-        let (authority, loops) = (OnceCell::new(), Loops::of(lab));
-        Self { lab, cluster, events, mesh, deadline, authority, target, loops }
+        let (authorities, loops) = (Mutex::default(), Loops::of(lab));
+        Self { lab, cluster, events, mesh, deadline, authorities, target, loops }
     }
 }
 

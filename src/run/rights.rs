@@ -17,7 +17,11 @@ use crate::{
     },
     lab::{
         action::{Action, Reference},
-        check::{Check, Which},
+        check::{
+            Check, Which,
+            edge::{Control, Edge, Outside},
+            steady::Asks,
+        },
         model::WorkloadName,
     },
 };
@@ -120,6 +124,7 @@ impl Needs<'_> {
                 self.exec(&certificate.from);
                 self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
             }
+            Check::Edge(edge) => self.edge(edge),
             Check::Graph(_) => {
                 self.pods(Some(ROOT_NAMESPACE), "pods", &["list"]);
                 self.pods(Some(ROOT_NAMESPACE), "pods/exec", EXEC);
@@ -139,7 +144,10 @@ impl Needs<'_> {
                 let namespace = resource.namespace.as_deref();
                 self.kind(&resource.api_version, &resource.kind, namespace, &[verb]).await?;
             }
-            Check::Steady(steady) => self.exec(&steady.request.from),
+            Check::Steady(steady) => match &steady.request {
+                Asks::Inside(http) => self.exec(&http.from),
+                Asks::Outside(request) => self.outside(request),
+            },
             Check::Wire(wire) => {
                 self.exec(&wire.request.from);
                 wire.request.to.iter().for_each(|server| self.serve(server));
@@ -178,6 +186,32 @@ impl Needs<'_> {
         let namespace = self.context.lab.workload(name).namespace.clone();
         self.core(Some(&namespace), "services", &["get"]);
         self.exec(name);
+    }
+
+    /// Requests from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
+    fn edge(&mut self, edge: &Edge) {
+        let other = match &edge.control {
+            Some(Control::Outside(other)) => Some(&**other),
+            Some(Control::Inside(from)) => {
+                self.exec(from);
+                None
+            }
+            None => None,
+        };
+        for request in other.into_iter().chain([&edge.request]) {
+            let namespace = Some(request.service.namespace.as_str());
+            self.outside(request);
+            self.core(namespace, "pods", &["list"]);
+            self.core(namespace, "pods/log", &["get"]);
+        }
+    }
+
+    /// A request from outside: the Service's address, the certificates that curl needs.
+    fn outside(&mut self, request: &Outside) {
+        self.core(Some(&request.service.namespace), "services", &["get", "list", "watch"]);
+        for secret in request.cacert.iter().chain(&request.cert) {
+            self.core(Some(&secret.namespace), "secrets", &["get"]);
+        }
     }
 
     fn log(&mut self, name: &WorkloadName) {

@@ -16,11 +16,13 @@ use super::{context::Context, mesh::Distribution, result::Problem};
 use crate::{
     cluster::Patience,
     lab::{
-        check::{Check, steady::Steady},
+        check::{
+            Check, Http,
+            steady::{Asks, Steady},
+        },
         model::{Lab, Step},
     },
     probe::{
-        ask::Question,
         http::question,
         result::CheckResult,
         scene::Scene,
@@ -42,7 +44,6 @@ pub struct Loops<'a> {
 struct Loop<'a> {
     /// The first check that declares it.
     steady: &'a Steady,
-    question: Question,
     /// The step in which it begins.
     since: usize,
     /// The last step that judges it.
@@ -95,8 +96,14 @@ fn steady_of(check: &Check) -> Option<&Steady> {
     if let Check::Steady(steady) = check { Some(steady) } else { None }
 }
 
-fn asks(steady: &Steady) -> Question {
-    question(&steady.request, &steady.request.from.value, &steady.request.container)
+/// Whether two loops ask the same in the same way.
+fn ask_alike(one: &Asks, other: &Asks) -> bool {
+    let asked = |http: &Http| question(http, &http.from.value, &http.container);
+    match (one, other) {
+        (Asks::Inside(one), Asks::Inside(other)) => asked(one) == asked(other),
+        (Asks::Outside(one), Asks::Outside(other)) => one == other,
+        _ => false,
+    }
 }
 
 impl<'a> Loop<'a> {
@@ -104,12 +111,19 @@ impl<'a> Loop<'a> {
         let since = steps.iter().position(|step| step.name.value == steady.since.value);
         Self {
             steady,
-            question: asks(steady),
             since: since.expect("loading refuses a loop that begins in no step"),
             until,
             kept: watch::Sender::default(),
             turn: Mutex::default(),
         }
+    }
+
+    /// Keeps a request; those before the first that is answered count for nothing.
+    fn keep(&self, asked: Asked) {
+        self.kept.send_modify(|kept| match (kept.record.is_empty(), asked.saw.told()) {
+            (true, Some(told)) => kept.trouble = Some(told.to_owned()),
+            _ => kept.record.push(asked),
+        });
     }
 
     /// It has not asked often enough in a step.
@@ -122,7 +136,7 @@ impl<'a> Loop<'a> {
     }
 
     fn is_of(&self, steady: &Steady) -> bool {
-        self.steady.since.value == steady.since.value && self.question == asks(steady)
+        self.steady.since.value == steady.since.value && ask_alike(&self.steady.request, &steady.request)
     }
 }
 
@@ -147,40 +161,46 @@ impl Context<'_> {
         let mut scene = None;
         while !times.borrow().get(each.until).is_some_and(|times| times.ended) {
             let turn = each.turn.lock().await;
-            if let Err(trouble) = self.ask_in_loop(each, &mut scene).await {
-                scene = None;
-                each.kept.send_modify(|kept| kept.trouble = Some(trouble));
+            let (began, at) = (Instant::now(), Timestamp::now());
+            match self.ask_in_loop(each, &mut scene).await {
+                Ok(saw) => each.keep(Asked { began, ended: Instant::now(), at, saw }),
+                Err(trouble) => each.kept.send_modify(|kept| kept.trouble = Some(trouble)),
             }
             drop(turn);
             sleep(PAUSE).await;
         }
     }
 
-    /// Makes one request, from the pod that made the last one if there is one. Says why nothing could be recorded.
-    async fn ask_in_loop(&self, each: &Loop<'_>, known: &mut Option<Scene>) -> Result<(), String> {
-        let from = &each.question.from;
-        let look = || Scene::look(&self.cluster, &self.mesh.trust_domain, [self.lab.workload(from)]);
+    /// Makes one request. Says why nobody could.
+    async fn ask_in_loop(&self, each: &Loop<'_>, known: &mut Option<Scene>) -> Result<Saw, String> {
+        match &each.steady.request {
+            Asks::Inside(http) => self.ask_from_pod(http, known).await,
+            Asks::Outside(outside) => Ok(self.prober().saw_from_outside(outside).await),
+        }
+    }
+
+    /// Makes one request, from the pod that made the last one if there is one.
+    async fn ask_from_pod(&self, http: &Http, known: &mut Option<Scene>) -> Result<Saw, String> {
+        let from = &http.from.value;
+        let look = async || {
+            let scene = Scene::look(&self.cluster, &self.mesh.trust_domain, [self.lab.workload(from)]).await;
+            scene.map_err(|error| error.to_string())
+        };
         let scene = match known.take() {
             Some(scene) => scene,
-            None => look().await.map_err(|error| error.to_string())?,
+            None => look().await?,
         };
         let caller = scene.caller(from)?;
-        let (began, at) = (Instant::now(), Timestamp::now());
-        let saw = self.prober().saw(caller, &each.question).await;
+        let saw = self.prober().saw_from(caller, http).await;
         if let Saw::Broken(why) = &saw {
             // A caller that has gone meanwhile could not ask: that says nothing about whom it asks.
-            let now = look().await.map_err(|error| error.to_string())?;
-            if now.caller(from).is_ok_and(|now| now.metadata.uid != caller.metadata.uid) || now.caller(from).is_err() {
+            let is_there = look().await?.ready(from).any(|pod| pod.metadata.uid == caller.metadata.uid);
+            if !is_there {
                 return Err(why.clone());
             }
         }
-        let asked = Asked { began, ended: Instant::now(), at, saw };
         *known = Some(scene);
-        each.kept.send_modify(|kept| match (kept.record.is_empty(), asked.saw.told()) {
-            (true, Some(told)) => kept.trouble = Some(told.to_owned()),
-            _ => kept.record.push(asked),
-        });
-        Ok(())
+        Ok(saw)
     }
 
     /// Notes that a step begins.

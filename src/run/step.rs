@@ -135,6 +135,7 @@ impl Context<'_> {
         match check {
             Check::Auth(auth) => probe::auth::check(&prober, scene, auth).await,
             Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
+            Check::Edge(edge) => probe::edge::check(&prober, scene, edge).await,
             Check::Graph(graph) => probe::graph::check(&prober, scene, graph, round.before()).await,
             Check::Http(http) => probe::http::check(&prober, scene, http).await,
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,

@@ -40,13 +40,14 @@ fn issued(certificate: &Certificate) -> String {
     const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     let names: Vec<String> = certificate.hosts.iter().map(|host| format!("DNS:{host}")).collect();
     let (names, secret, namespace) = (names.join(","), &certificate.secret, &certificate.namespace);
+    let (ca, subject) = certificate.authority.as_deref().map_or(("ca", "lab"), |name| (name, name));
     format!(
-        "[ -f ca.crt ] || openssl req -x509 {KEY} -days 7 -subj /O=lab -keyout ca.key -out ca.crt
+        "[ -f {ca}.crt ] || openssl req -x509 {KEY} -days 7 -subj /O={subject} -keyout {ca}.key -out {ca}.crt
 openssl req {KEY} -subj / -keyout tls.key -out tls.csr
-openssl x509 -req -days 7 -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial \\
+openssl x509 -req -days 7 -in tls.csr -CA {ca}.crt -CAkey {ca}.key -CAcreateserial \\
   -extfile <(echo subjectAltName={names}) -out tls.crt
 kubectl create secret generic {secret} -n {namespace} --type=kubernetes.io/tls \\
-  --from-file=tls.crt --from-file=tls.key --from-file=ca.crt"
+  --from-file=tls.crt --from-file=tls.key --from-file=ca.crt={ca}.crt"
     )
 }
 

@@ -1,7 +1,10 @@
 //! The `steady` check: a request that is made again and again, through several steps.
 
 use crate::{
-    lab::{check::Http, position::Located},
+    lab::{
+        check::{Http, edge::Outside},
+        position::Located,
+    },
     probe::verdict::Verdict,
 };
 
@@ -12,10 +15,19 @@ pub struct Steady {
     pub title: String,
     /// The step in which it begins: this one or an earlier one.
     pub since: Located<String>,
-    /// What is asked; it expects nothing by itself.
-    pub request: Http,
+    /// What is asked.
+    pub request: Asks,
     /// The steps in which every request must fail, and how; in all others every one must be answered.
     pub fails: Vec<(Located<String>, Verdict)>,
+}
+
+/// A request, and from where it is made.
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// By a workload; it expects nothing by itself.
+    Inside(Http),
+    /// From outside of the cluster.
+    Outside(Outside),
 }
 
 impl Steady {

@@ -154,7 +154,13 @@ impl Reader<'_> {
         let namespace = fields.text("namespace", "where the Secret is");
         let at = fields.required("hosts", "[name, ...]").map(|node| node.at);
         let hosts = fields.texts("hosts");
+        let authority = fields.optional_text("authority");
         fields.finish();
+        let is_label = |name: &Located<String>| super::check_label(self.problems, "an authority", name);
+        let authority = match authority? {
+            Some(name) => Some(Some(name).filter(is_label)?.value),
+            None => None,
+        };
         let namespace = namespace.filter(|name| super::check_label(self.problems, "a namespace", name))?;
         let secret = secret.filter(|name| super::check_label(self.problems, "a Secret", name))?;
         let hosts: Vec<String> = hosts?.into_iter().map(|host| host.value).collect();
@@ -162,7 +168,7 @@ impl Reader<'_> {
             self.problems.add(at?, ProblemKind::Empty("a certificate names at least one host"));
             return None;
         }
-        Some(Certificate { secret: secret.value, namespace: namespace.value, hosts })
+        Some(Certificate { authority, secret: secret.value, namespace: namespace.value, hosts })
     }
 
     fn target_only(&self, what: &'static str, node: &Node, key: Span) -> Option<Reference> {

@@ -11,7 +11,8 @@ use crate::lab::{
 };
 use crate::probe::verdict::Expected;
 
-const CHECKS: &[&str] = &["auth", "certificate", "graph", "http", "logs", "matrix", "resource", "steady", "wire"];
+const CHECKS: &[&str] =
+    &["auth", "certificate", "edge", "graph", "http", "logs", "matrix", "resource", "steady", "wire"];
 
 impl Reader<'_> {
     /// Reads `expect`, which must not be empty.
@@ -30,6 +31,7 @@ impl Reader<'_> {
         let check = match key.as_str() {
             "auth" => Check::Auth(self.auth(node, key.at)?),
             "certificate" => Check::Certificate(self.certificate(node, key.at)?),
+            "edge" => Check::Edge(Box::new(self.edge(node, key.at)?)),
             "graph" => Check::Graph(self.graph(node, key.at)?),
             "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
@@ -126,7 +128,7 @@ impl Reader<'_> {
     }
 
     /// `exit`, `status` and `message`.
-    fn curl_shows(&self, fields: &mut Fields<'_>) -> Option<CurlShows> {
+    pub(super) fn curl_shows(&self, fields: &mut Fields<'_>) -> Option<CurlShows> {
         let exit = fields.optional("exit").map(|node| number(self.problems, "exit", node, 0..=255));
         let status = fields.optional("status").map(|node| number(self.problems, "status", node, 0..=599));
         let message = fields.optional_text("message");
@@ -154,13 +156,16 @@ impl Reader<'_> {
         let verdict = fields.optional_text("verdict");
         let control = fields.optional("control").map(|node| self.workload("control", node));
         let shows = self.curl_shows(&mut fields);
+        let response = self.header_assertions(&mut fields, "response");
         let body = self.assertions(&mut fields, "body", About::Text);
         fields.finish();
         let verdict = verdict?.map_or(Some(None), |verdict| self.expected(&verdict).map(Some))?;
-        let (title, request, shows, body) = (title?.value, request?, shows?, body?);
+        let (title, request, shows, response, body) = (title?.value, request?, shows?, response?, body?);
         let control = control.map_or(Some(None), |control| control.map(Some))?;
-        self.says_something(key, verdict.as_ref(), control.as_ref(), &shows, &body)?;
-        Some(Http { title, verdict, control, shows, body, ..request })
+        let silent = verdict.is_none() && shows.is_empty() && response.is_empty() && body.is_empty();
+        self.says_something(key, silent)?;
+        self.is_controlled(verdict.as_ref(), control.as_ref())?;
+        Some(Http { title, verdict, control, shows, response, body, ..request })
     }
 
     /// Who asks whom for what, with nothing expected of it.
@@ -195,6 +200,7 @@ impl Reader<'_> {
             verdict: None,
             control: None,
             shows: CurlShows::default(),
+            response: Vec::new(),
             body: Vec::new(),
         })
     }
@@ -225,21 +231,22 @@ impl Reader<'_> {
         }
     }
 
-    /// A check that expects nothing would always pass, and so would a blocked one without a control.
-    fn says_something(
-        &self,
-        key: Span,
-        verdict: Option<&Located<Expected>>,
-        control: Option<&Located<WorkloadName>>,
-        shows: &CurlShows,
-        body: &[crate::lab::check::Assertion],
-    ) -> Option<()> {
-        let silent = verdict.is_none() && shows.is_empty() && body.is_empty();
+    /// A check that expects nothing would always pass.
+    pub(super) fn says_something(&self, key: Span, silent: bool) -> Option<()> {
         if silent {
-            let hint = Some("add `verdict`, `status`, `exit`, `message` or `body`".to_owned());
+            let hint = Some("add `verdict`, `status`, `exit`, `message`, `response` or `body`".to_owned());
             self.problems.invalid(key, "the check expects nothing", hint);
             return None;
         }
+        Some(())
+    }
+
+    /// A blocked check without a control would pass while the server is down.
+    fn is_controlled(
+        &self,
+        verdict: Option<&Located<Expected>>,
+        control: Option<&Located<WorkloadName>>,
+    ) -> Option<()> {
         if let (Some(verdict), None) = (verdict.filter(|verdict| !verdict.answered()), control) {
             let message = format!("`{}` needs a control: a workload whose same request is answered", verdict.value);
             let hint = "add `control: ...`; without it a crashed server would pass for a blocked one";

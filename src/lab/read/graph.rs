@@ -23,11 +23,11 @@ impl Reader<'_> {
             self.problems.add(key, ProblemKind::Empty("a graph check without `edges` expects nothing"));
             return None;
         }
-        let edges: Option<Vec<Edge>> = collect(edges.iter().map(|edge| self.edge(edge)));
+        let edges: Option<Vec<Edge>> = collect(edges.iter().map(|edge| self.edge_of_graph(edge)));
         Some(Graph { title: title?.value, edges: edges? })
     }
 
-    fn edge(&self, node: &Node) -> Option<Edge> {
+    fn edge_of_graph(&self, node: &Node) -> Option<Edge> {
         let mut fields = Fields::open(self.problems, "an edge", node)?;
         let from = fields.required("from", "who calls").and_then(|node| self.end("from", node));
         let to = fields.required("to", "who is called").and_then(|node| Some((node.at, self.end("to", node)?)));
@@ -44,7 +44,12 @@ impl Reader<'_> {
     fn end(&self, key: &str, node: &Node) -> Option<End> {
         let name = text(self.problems, key, node)?;
         match name.as_str() {
-            INGRESS_GATEWAY => Some(End::Gateway),
+            INGRESS_GATEWAY if self.has_gateway => Some(End::Gateway),
+            INGRESS_GATEWAY => {
+                let hint = Some("add `mesh: {gateway: true}` to `metadata`".to_owned());
+                self.problems.invalid(name.at, "this lab has no gateway", hint);
+                None
+            }
             UNKNOWN => Some(End::Unknown),
             _ => {
                 let ends = [INGRESS_GATEWAY, UNKNOWN].map(str::to_owned);

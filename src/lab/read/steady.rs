@@ -2,7 +2,10 @@
 
 use crate::{
     lab::{
-        check::{Check, steady::Steady},
+        check::{
+            Check,
+            steady::{Asks, Steady},
+        },
         fields::{Fields, collect, mapping, text},
         model::Step,
         position::{Located, Span},
@@ -18,7 +21,10 @@ impl Reader<'_> {
         let mut fields = Fields::open(self.problems, "a steady check", node)?.under(key);
         let title = fields.text("title", "one line for people");
         let since = fields.text("since", "the step in which the loop begins");
-        let request = self.request(&mut fields);
+        let request = match fields.optional("from") {
+            Some(_) => self.request(&mut fields).map(Asks::Inside),
+            None => self.outside(&mut fields).map(Asks::Outside),
+        };
         let fails = fields.optional("fails");
         fields.finish();
         let fails = fails.map_or(Some(Vec::new()), |node| {

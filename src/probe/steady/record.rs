@@ -3,15 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
 use super::word;
-use crate::probe::{
-    ask::{Prober, Question},
-    interpret::{Seen, seen},
-    verdict::Verdict,
-};
+use crate::probe::verdict::Verdict;
 
 /// When a step was done.
 #[derive(Clone, Copy, Debug)]
@@ -65,22 +60,6 @@ impl Saw {
             Self::Answered => None,
             Self::Broken(why) => Some(why),
             Self::Failed { told, .. } => Some(told),
-        }
-    }
-}
-
-impl Prober<'_> {
-    /// Asks once; what the caller alone can tell.
-    pub async fn saw(&self, caller: &Pod, question: &Question) -> Saw {
-        let id = uuid::Uuid::new_v4().to_string();
-        let answer = match self.answer(caller, question, &id).await {
-            Ok(answer) => answer,
-            Err(why) => return Saw::Broken(why),
-        };
-        match seen(&answer) {
-            Ok(Seen::Answered) => Saw::Answered,
-            Ok(Seen::Verdict(verdict)) => Saw::Failed { verdict, told: answer.told() },
-            Err(why) => Saw::Broken(why),
         }
     }
 }
