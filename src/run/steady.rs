@@ -58,7 +58,7 @@ struct Loop<'a> {
 struct Kept {
     /// Its requests from the first one on that was answered.
     record: Vec<Asked>,
-    /// What kept it from being answered last, before that.
+    /// Why the last one is not among them, if it is not.
     trouble: Option<String>,
 }
 
@@ -122,17 +122,20 @@ impl<'a> Loop<'a> {
     fn keep(&self, asked: Asked) {
         self.kept.send_modify(|kept| match (kept.record.is_empty(), asked.saw.told()) {
             (true, Some(told)) => kept.trouble = Some(told.to_owned()),
-            _ => kept.record.push(asked),
+            _ => {
+                kept.record.push(asked);
+                kept.trouble = None;
+            }
         });
     }
 
     /// It has not asked often enough in a step.
     fn late(&self, step: &str, since: Instant) -> Problem {
         let kept = self.kept.borrow();
-        let trouble = kept.trouble.iter().filter(|_| kept.record.is_empty()).map(|trouble| format!(": {trouble}"));
-        let (loop_, asked) = (steady::subject(self.steady), kept.since(since));
-        let message = format!("the loop `{loop_}` has made {asked} of {ENOUGH} requests in step {step}");
-        Problem { message: message + &trouble.collect::<String>(), hint: None, late: true }
+        let trouble = kept.trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        let (asks, asked) = (steady::subject(self.steady), kept.since(since));
+        let message = format!("the loop `{asks}` has made {asked} of {ENOUGH} requests in step {step}{trouble}");
+        Problem { message, hint: None, late: true }
     }
 
     fn is_of(&self, steady: &Steady) -> bool {
