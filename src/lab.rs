@@ -9,6 +9,7 @@ mod kinds;
 mod load;
 pub mod model;
 pub mod nearest;
+pub mod outside;
 pub mod parameters;
 pub mod position;
 pub mod problem;

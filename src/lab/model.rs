@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use crate::{
-    lab::{action::Action, check::Check, position::Located},
+    lab::{action::Action, check::Check, outside::Outside, position::Located},
     render::object::Object,
 };
 
@@ -44,6 +44,16 @@ impl Lab {
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         let solutions = self.steps.iter().flat_map(|step| &step.solve);
         self.setup.iter().chain(solutions).flat_map(|action| action.objects())
+    }
+
+    /// Every request from outside of the cluster, in order.
+    pub fn from_outside(&self) -> impl Iterator<Item = &Outside> {
+        let actions = self.setup.iter().chain(self.steps.iter().flat_map(|step| &step.solve));
+        let acted =
+            actions.filter_map(|action| if let Action::Edge(request) = &action.value { Some(request) } else { None });
+        let checks = self.steps.iter().flat_map(|step| &step.expect);
+        let edges = checks.filter_map(|check| if let Check::Edge(edge) = &check.value { Some(edge) } else { None });
+        acted.chain(edges.flat_map(|edge| edge.requests()))
     }
 }
 

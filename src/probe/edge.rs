@@ -5,6 +5,7 @@
 
 mod machine;
 
+use futures::future::OptionFuture;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use tokio::time::Instant;
@@ -23,7 +24,10 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError, Patience, pods},
-    lab::check::edge::{Control, Edge, NamespacedName, Outside, Target},
+    lab::{
+        check::edge::{Control, Edge},
+        outside::{NamespacedName, Outside, Target},
+    },
     sidecar::access_log::{AccessLog, Direction},
 };
 use machine::{Files, Machine};
@@ -34,11 +38,10 @@ pub(super) const CALLER: &str = "the outside world";
 /// Asks once.
 pub async fn check(prober: &Prober<'_>, scene: &Scene, edge: &Edge) -> CheckResult {
     let subject = subject(&edge.request);
-    let finding = ask(prober, scene, &edge.request).await;
-    let control = match &edge.control {
-        Some(control) => Some(self::control(prober, scene, &edge.request, control).await),
-        None => None,
-    };
+    let (finding, control) = tokio::join!(
+        ask(prober, scene, &edge.request),
+        OptionFuture::from(edge.control.as_ref().map(|control| self::control(prober, scene, &edge.request, control)))
+    );
     let mut lines = Vec::new();
     lines.extend(edge.verdict.as_ref().map(|verdict| {
         let expected = Expected::Exactly(verdict.value.clone());
@@ -54,8 +57,16 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, edge: &Edge) -> CheckResu
     CheckResult::of_lines("edge", &edge.title, lines)
 }
 
+/// Makes a request from outside, and nothing of it but what curl saw.
+///
+/// # Errors
+/// Nobody could ask.
+pub async fn answer(cluster: &Cluster, request: &Outside) -> Result<Answer, ClusterError> {
+    curl(cluster, request).await.map(|(_, answer, _)| answer)
+}
+
 /// What is asked for, and where.
-pub(super) fn subject(request: &Outside) -> String {
+pub fn subject(request: &Outside) -> String {
     let what = match &request.target {
         Target::Path(path) => path.clone(),
         Target::Url(url) => url.to_string(),
@@ -102,6 +113,9 @@ fn from_inside(request: &Outside) -> Request {
 async fn ask(prober: &Prober<'_>, scene: &Scene, request: &Outside) -> Finding {
     match asked(prober, scene, request).await {
         Ok(finding) => finding,
+        Err(error @ ClusterError::NoWayIn { .. }) => {
+            Finding::broken(format!("{error}; {}", error.hint().unwrap_or_default()))
+        }
         Err(error) => Finding::broken(error.to_string()),
     }
 }
@@ -113,11 +127,8 @@ async fn asked(prober: &Prober<'_>, scene: &Scene, outside: &Outside) -> Result<
     let behind: Vec<Pod> =
         prober.cluster.pods_behind(namespace, name).await?.into_iter().filter(pods::is_ready).collect();
     let is_gateway = !behind.is_empty() && behind.iter().all(pods::is_proxy);
-    let sought = Sought {
-        direction: if is_gateway { Direction::Outbound } else { Direction::Inbound },
-        id,
-        source: Source::Outside(scene.addresses()),
-    };
+    let direction = if is_gateway { Direction::Outbound } else { Direction::Inbound };
+    let sought = Sought { direction, id, source: Source::Outside(scene.addresses()) };
     let word = word(prober, &answer, &behind, sought, began).await;
     let service = outside.service.to_string();
     let sidecars = Server {
@@ -146,7 +157,7 @@ async fn asked(prober: &Prober<'_>, scene: &Scene, outside: &Outside) -> Result<
 }
 
 /// Makes the request: as it was asked, what came of it, and what it called itself.
-pub(super) async fn curl(cluster: &Cluster, outside: &Outside) -> Result<(Request, Answer, String), ClusterError> {
+async fn curl(cluster: &Cluster, outside: &Outside) -> Result<(Request, Answer, String), ClusterError> {
     let NamespacedName { namespace, name } = &outside.service;
     let port = outside.target.port();
     let edge = cluster.edge(namespace, name, &Patience::silent(REQUEST)).await?;

@@ -19,10 +19,11 @@ use crate::{
         action::{Action, Reference},
         check::{
             Check, Which,
-            edge::{Control, Edge, Outside},
+            edge::{Control, Edge},
             steady::Asks,
         },
         model::WorkloadName,
+        outside::Outside,
     },
 };
 
@@ -96,6 +97,10 @@ impl Needs<'_> {
                 self.kind("v1", "Secret", namespace, DELETE).await
             }
             Action::Delete(target) => self.reference(target, DELETE).await,
+            Action::Edge(request) => {
+                self.outside(request);
+                Ok(())
+            }
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
                 Ok(())
@@ -188,27 +193,19 @@ impl Needs<'_> {
         self.exec(name);
     }
 
-    /// Requests from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
     fn edge(&mut self, edge: &Edge) {
-        let other = match &edge.control {
-            Some(Control::Outside(other)) => Some(&**other),
-            Some(Control::Inside(from)) => {
-                self.exec(from);
-                None
-            }
-            None => None,
-        };
-        for request in other.into_iter().chain([&edge.request]) {
-            let namespace = Some(request.service.namespace.as_str());
-            self.outside(request);
-            self.core(namespace, "pods", &["list"]);
-            self.core(namespace, "pods/log", &["get"]);
+        edge.requests().for_each(|request| self.outside(request));
+        if let Some(Control::Inside(from)) = &edge.control {
+            self.exec(from);
         }
     }
 
-    /// A request from outside: the Service's address, the certificates that curl needs.
+    /// A request from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
     fn outside(&mut self, request: &Outside) {
-        self.core(Some(&request.service.namespace), "services", &["get", "list", "watch"]);
+        let namespace = Some(request.service.namespace.as_str());
+        self.core(namespace, "services", &["get", "list", "watch"]);
+        self.core(namespace, "pods", &["list"]);
+        self.core(namespace, "pods/log", &["get"]);
         for secret in request.cacert.iter().chain(&request.cert) {
             self.core(Some(&secret.namespace), "secrets", &["get"]);
         }

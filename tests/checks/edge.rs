@@ -8,7 +8,9 @@ use crate::{
 on_both_clusters!(World:
     the_gateway_is_asked_by_name_and_by_header,
     the_gateway_is_believed_by_those_who_know_its_authority,
+    the_gateway_asks_for_a_certificate,
     a_service_shows_what_its_sidecars_take,
+    what_nobody_answers_is_no_solution,
     what_is_not_as_expected_fails,
 );
 
@@ -87,6 +89,37 @@ async fn the_gateway_is_believed_by_those_who_know_its_authority(world: &World) 
     assert_eq!(last["outcome"], "error");
     let why = last["why"].as_str().unwrap();
     assert!(why.starts_with("cannot read Secret istio-system/nobody: "), "{why}");
+}
+
+async fn the_gateway_asks_for_a_certificate(world: &World) {
+    let solve = format!(
+        "{OPEN}
+      - certificate: {{secret: safe, namespace: istio-system, hosts: [open.example]}}
+      - certificate: {{secret: other, namespace: foo, hosts: [client.example], authority: stranger}}
+      - apply: {{template: mutual.yaml}}"
+    );
+    let expect = "
+- edge:
+    {title: A, url: 'https://open.example/headers', cacert: istio-system/safe, cert: istio-system/safe, verdict: tls-only,
+     status: 200}
+- edge:
+    {title: B, url: 'https://open.example/', cacert: istio-system/safe, verdict: tls-alert(certificate required),
+     control: {cert: istio-system/safe}}
+- edge:
+    {title: C, url: 'https://open.example/', cacert: istio-system/safe, cert: foo/other, verdict: tls-alert(unknown ca),
+     control: {cert: istio-system/safe}}";
+    let (code, report) = run_with_gateway(world, &step("look", &solve, expect), &["--deadline", "20s"]).await;
+    assert_eq!(code, 0, "{report:#}");
+}
+
+async fn what_nobody_answers_is_no_solution(world: &World) {
+    let solve = format!("{OPEN}\n      - edge: {{path: /post, data: a=b}}");
+    let expect = "
+- edge: {title: A, url: 'http://open.example/', status: 200}";
+    let (code, report) = run_with_gateway(world, &step("look", &solve, expect), &["--deadline", "20s"]).await;
+    assert_eq!(code, 5, "{report:#}");
+    let problem = &report["steps"][0]["problem"]["message"];
+    assert_eq!(problem, "POST /post at istio-system/istio-ingressgateway was not answered: HTTP 404");
 }
 
 async fn a_service_shows_what_its_sidecars_take(world: &World) {

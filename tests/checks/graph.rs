@@ -14,16 +14,18 @@ async fn locks_are_of_the_step(world: &World) {
     title: A
     edges: [{from: sleep.foo, to: httpbin.foo, lock: closed}, {from: unknown, to: httpbin.foo, lock: open}]
 - matrix: {title: M, path: /headers, to: [httpbin.foo], from: {sleep.foo: [mtls], sleep.legacy: [plaintext]}}";
-    let around = "
-- http: {title: H, from: sleep.foo, container: istio-proxy, to: httpbin.foo, path: /headers, verdict: plaintext}
+    let plain = "
+- http: {title: H, from: sleep.foo, to: httpbin.foo, path: /headers, verdict: plaintext}
 - graph: {title: A, edges: [{from: sleep.foo, to: httpbin.foo, lock: open}]}";
     let close = "
 - matrix: {title: M, path: /headers, to: [httpbin.foo], from: {sleep.foo: [mtls], sleep.legacy: [reset]}}
 - graph: {title: A, edges: [{from: sleep.foo, to: httpbin.foo, lock: closed}]}";
-    let label = "label: {kind: Namespace, name: foo, labels: {a: b}}";
-    let steps = step("open", &mesh_wide("PERMISSIVE"), open)
-        + &step("around", label, around)
-        + &step("close", &mesh_wide("STRICT"), close);
+    let rule = "apply: {template: mtls-strict/destination-rule.yaml, with: {name: httpbin, namespace: foo, \
+                host: httpbin.foo.svc.cluster.local, mode: DISABLE}}";
+    let strict =
+        format!("{}\n      - delete: {{kind: DestinationRule, namespace: foo, name: httpbin}}", mesh_wide("STRICT"));
+    let steps =
+        step("open", &mesh_wide("PERMISSIVE"), open) + &step("plain", rule, plain) + &step("close", &strict, close);
     let (code, report) = run(world, &steps, &[]).await;
     assert_eq!(code, 0, "{report:#}");
     let found = findings(&report, "open");

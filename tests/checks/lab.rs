@@ -38,6 +38,19 @@ spec:
   ports: [{name: http, port: 80, targetPort: 8080}]
 ";
 
+/// A door of the gateway for clients with a certificate of the authority that `safe` holds.
+const MUTUAL: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: safe, namespace: foo}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+    - port: {number: 443, name: https, protocol: HTTPS}
+      tls: {mode: MUTUAL, credentialName: safe}
+      hosts: ['*']
+";
+
 /// Sets a PeerAuthentication of the whole mesh.
 pub fn mesh_wide(mode: &str) -> String {
     format!(
@@ -69,6 +82,7 @@ async fn run_text(world: &World, lab: &str, more: &[&str]) -> (i32, Value) {
     let folder = world.home().join("checks");
     fs::create_dir_all(folder.join("templates")).unwrap();
     fs::write(folder.join("lab.yaml"), lab).unwrap();
+    fs::write(folder.join("templates/mutual.yaml"), MUTUAL).unwrap();
     fs::write(folder.join("templates/outside.yaml"), OUTSIDE).unwrap();
     let (folder, image) = (folder.to_str().unwrap(), world.image());
     let images = [format!("httpbin_image={image}"), format!("sleep_image={image}")];

@@ -6,6 +6,7 @@ use crate::{
     lab::{
         action::{Action, Apply, Certificate, Exec, Mark, Reference},
         model::{Lab, Step},
+        outside::{NamespacedName, Outside, Target},
     },
     render::manifest,
 };
@@ -23,6 +24,7 @@ pub(super) fn commands(lab: &Lab, action: &Action) -> String {
         Action::Apply(apply) => applied(apply),
         Action::Certificate(certificate) => issued(certificate),
         Action::Delete(target) => format!("kubectl delete {}", named(target)),
+        Action::Edge(request) => asked(request),
         Action::Exec(exec) => executed(lab, exec),
         Action::Label(mark) => marked("label", mark),
         Action::Refused(refused) => format!("# Is refused: {}\n{}", refused.because, applied(&refused.apply)),
@@ -83,6 +85,33 @@ fn executed(lab: &Lab, exec: &Exec) -> String {
     );
     let command: Vec<String> = exec.command.iter().map(|word| quoted(word)).collect();
     format!("kubectl exec -n {} \"{pod}\" -c {} -- {}", workload.namespace, exec.container, command.join(" "))
+}
+
+/// The request as somebody outside types it; the address stands in the variable that `labctl run --keep` exports.
+fn asked(request: &Outside) -> String {
+    let variable = request.variable();
+    let mut words = vec!["curl -sSf".to_owned()];
+    if request.method != "GET" && !(request.method == "POST" && request.data.is_some()) {
+        words.push(format!("-X {}", quoted(&request.method)));
+    }
+    words.extend(request.headers.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
+    words.extend(request.data.iter().map(|data| format!("-d {}", quoted(data))));
+    let file = |option: &str, secret: &NamespacedName, key: &str| {
+        let NamespacedName { namespace, name } = secret;
+        format!("--{option} <(kubectl get secret -n {namespace} {name} -o jsonpath='{{.data.{key}}}' | base64 -d)")
+    };
+    words.extend(request.cacert.iter().map(|secret| file("cacert", secret, r"ca\.crt")));
+    if let Some(secret) = &request.cert {
+        words.extend([file("cert", secret, r"tls\.crt"), file("key", secret, r"tls\.key")]);
+    }
+    match &request.target {
+        Target::Path(path) => words.push(format!("\"http://${variable}\"{}", quoted(path))),
+        Target::Url(url) => {
+            let (host, port) = (url.host().unwrap_or_default(), request.target.port());
+            words.push(format!("--connect-to \"{host}:{port}:${variable}\" {}", quoted(&url.to_string())));
+        }
+    }
+    words.join(" ")
 }
 
 fn labels(selector: &BTreeMap<String, String>) -> String {

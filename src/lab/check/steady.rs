@@ -1,10 +1,7 @@
 //! The `steady` check: a request that is made again and again, through several steps.
 
 use crate::{
-    lab::{
-        check::{Http, edge::Outside},
-        position::Located,
-    },
+    lab::{check::Http, outside::Outside, position::Located},
     probe::verdict::Verdict,
 };
 

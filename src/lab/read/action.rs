@@ -9,6 +9,7 @@ use crate::{
         action::{Action, Apply, Certificate, Exec, Mark, Reference, Refused, Scale},
         fields::{Fields, collect, list, mapping, number, text},
         kinds,
+        outside::Outside,
         position::{Located, Span},
         problem::{Problem, ProblemKind, Source, suggestion},
         read::Reader,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 const ACTIONS: &[&str] =
-    &["annotate", "apply", "certificate", "delete", "exec", "label", "refused", "restart", "scale"];
+    &["annotate", "apply", "certificate", "delete", "edge", "exec", "label", "refused", "restart", "scale"];
 
 impl Reader<'_> {
     /// Reads a list of actions that must not be empty.
@@ -38,6 +39,7 @@ impl Reader<'_> {
             "apply" => Action::Apply(self.apply(node, key.at)?),
             "certificate" => Action::Certificate(self.issued(node, key.at)?),
             "delete" => Action::Delete(self.target_only("`delete`", node, key.at)?),
+            "edge" => Action::Edge(self.asked(node, key.at)?),
             "exec" => Action::Exec(self.exec(node, key.at)?),
             "label" => Action::Label(self.mark(node, key.at, "labels")?),
             "refused" => Action::Refused(self.refused(node, key.at)?),
@@ -202,6 +204,13 @@ impl Reader<'_> {
         let replicas = replicas.and_then(|node| number(self.problems, "replicas", node, 0..=1000));
         fields.finish();
         Some(Scale { target: target?, replicas: replicas?.value })
+    }
+
+    fn asked(&self, node: &Node, key: Span) -> Option<Outside> {
+        let mut fields = Fields::open(self.problems, "`edge`", node)?.under(key);
+        let request = self.outside(&mut fields);
+        fields.finish();
+        request
     }
 
     fn exec(&self, node: &Node, key: Span) -> Option<Exec> {

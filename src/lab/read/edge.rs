@@ -4,9 +4,10 @@ use crate::{
     lab::{
         check::{
             CurlShows,
-            edge::{Control, Edge, Outside},
+            edge::{Control, Edge},
         },
         fields::Fields,
+        outside::Outside,
         position::{Located, Span},
         read::{Reader, assertion::About},
         yaml::Node,

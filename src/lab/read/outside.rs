@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    lab::{
-        check::edge::{NamespacedName, Outside, Target},
-        fields::Fields,
-        position::Located,
-        read::Reader,
-    },
-    mesh::install::{INGRESS_GATEWAY, ROOT_NAMESPACE},
+use crate::lab::{
+    fields::Fields,
+    outside::{NamespacedName, Outside, Target},
+    position::Located,
+    read::Reader,
 };
 
 /// What a request and its control may say differently.
@@ -29,8 +26,10 @@ impl Reader<'_> {
         let parts = parts?;
         let service = parts.service.or_else(|| self.gateway(fields));
         let target = parts.target.unwrap_or_else(|| Target::Path("/".to_owned()));
-        let method = method?.map_or_else(|| "GET".to_owned(), |method| method.value);
-        let (headers, data) = (parts.headers.unwrap_or_default(), data?.map(|data| data.value));
+        let data = data?.map(|data| data.value);
+        let usual = || if data.is_some() { "POST" } else { "GET" }.to_owned();
+        let method = method?.map_or_else(usual, |method| method.value);
+        let headers = parts.headers.unwrap_or_default();
         self.is_about_tls(&target, [("cacert", &parts.cacert), ("cert", &parts.cert)])?;
         let (cacert, cert) = (parts.cacert.map(|it| it.value), parts.cert.map(|it| it.value));
         Some(Outside { service: service?, target, method, headers, data, cacert, cert })
@@ -66,7 +65,7 @@ impl Reader<'_> {
             None => Some(None),
         };
         let (cacert, cert) = (self.optional_name(fields, "cacert"), self.optional_name(fields, "cert"));
-        let target = self.outside_target(fields.what(), path?, url?);
+        let target = self.outside_target(path?, url?);
         let (service, target, headers, cacert, cert) = (service?, target?, headers?, cacert?, cert?);
         Some(Parts { service: service.map(|it| it.value), target, headers, cacert, cert })
     }
@@ -74,26 +73,21 @@ impl Reader<'_> {
     /// The mesh's gateway, if the lab has it.
     fn gateway(&self, fields: &Fields<'_>) -> Option<NamespacedName> {
         if self.has_gateway {
-            return Some(NamespacedName { namespace: ROOT_NAMESPACE.to_owned(), name: INGRESS_GATEWAY.to_owned() });
+            return Some(NamespacedName::gateway());
         }
         let hint = "add `mesh: {gateway: true}` to `metadata`, or name another `service`";
-        let message = format!("{} asks the mesh's gateway, and this lab has none", fields.what());
+        let message = "the mesh's gateway is asked, and this lab has none";
         self.problems.invalid(fields.at(), message, Some(hint.to_owned()));
         None
     }
 
-    fn outside_target(
-        &self,
-        what: &str,
-        path: Option<Located<String>>,
-        url: Option<Located<String>>,
-    ) -> Option<Option<Target>> {
+    fn outside_target(&self, path: Option<Located<String>>, url: Option<Located<String>>) -> Option<Option<Target>> {
         let Some(url) = url else {
             return path.map_or(Some(None), |path| self.path(Some(path)).map(|path| Some(Target::Path(path))));
         };
         if let Some(path) = path {
             let hint = Some("a `path` is asked for at the address itself, a `url` by the name in it".to_owned());
-            self.problems.invalid(path.at, format!("{what} has `path` or `url`, not both"), hint);
+            self.problems.invalid(path.at, "a request from outside has `path` or `url`, not both", hint);
             return None;
         }
         let sound = |url: &http::Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();

@@ -4,10 +4,12 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{Saw, source, subject, word};
 use crate::{
-    lab::check::{
-        Http,
-        edge::Outside,
-        steady::{Asks, Steady},
+    lab::{
+        check::{
+            Http,
+            steady::{Asks, Steady},
+        },
+        outside::Outside,
     },
     probe::{
         ask::Prober,
@@ -53,10 +55,8 @@ impl Prober<'_> {
 
     /// Asks once from outside of the cluster.
     pub async fn saw_from_outside(&self, outside: &Outside) -> Saw {
-        match edge::curl(self.cluster, outside).await {
-            Ok((_, answer, _)) => saw(&answer),
-            Err(error) => Saw::Broken(error.to_string()),
-        }
+        let answer = edge::answer(self.cluster, outside).await;
+        answer.map_or_else(|error| Saw::Broken(error.to_string()), |answer| saw(&answer))
     }
 }
 

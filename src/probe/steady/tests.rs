@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::lab::{
-    check::edge::{NamespacedName, Outside, Target},
+    outside::{NamespacedName, Outside, Target},
     position::{Located, Span},
 };
 
