@@ -1,5 +1,7 @@
 //! Reads loops of requests, and whether their steps come in the right order.
 
+use std::cmp::Ordering;
+
 use crate::{
     lab::{
         check::{
@@ -52,24 +54,31 @@ impl Reader<'_> {
     pub(super) fn check_loops(&self, index: usize, step: &Step, names: &[String]) {
         for check in &step.expect {
             let Check::Steady(steady) = &check.value else { continue };
-            let Some(since) = self.place(&steady.since, names) else { continue };
-            if since > index {
+            let since = self.place(&steady.since, names);
+            if since.is_some_and(|since| since > index) {
                 let message = format!("`{}` comes after this step", steady.since.value);
                 let hint = Some("a loop begins in the step that judges it, or in an earlier one".to_owned());
                 self.problems.invalid(steady.since.at, message, hint);
             }
             for (name, _) in &steady.fails {
-                let Some(place) = self.place(name, names).filter(|place| *place <= since) else { continue };
-                let (message, hint) = match place == since {
-                    true => (
-                        format!("the loop begins in `{}`, so it must be answered there", name.value),
-                        "only what has been answered is known to fail for a reason: begin in an earlier step",
-                    ),
-                    false => (format!("nobody asks in `{}` yet", name.value), "the loop begins later, in `since`"),
-                };
-                self.problems.invalid(name.at, message, Some(hint.to_owned()));
+                if let (Some(place), Some(since)) = (self.place(name, names), since) {
+                    self.check_failure(name, place, since);
+                }
             }
         }
+    }
+
+    /// Notes a step in which a loop cannot fail.
+    fn check_failure(&self, name: &Located<String>, place: usize, since: usize) {
+        let (message, hint) = match place.cmp(&since) {
+            Ordering::Less => (format!("nobody asks in `{}` yet", name.value), "the loop begins later, in `since`"),
+            Ordering::Equal => (
+                format!("the loop begins in `{}`, so it must be answered there", name.value),
+                "only what has been answered is known to fail for a reason: begin in an earlier step",
+            ),
+            Ordering::Greater => return,
+        };
+        self.problems.invalid(name.at, message, Some(hint.to_owned()));
     }
 
     fn place(&self, name: &Located<String>, names: &[String]) -> Option<usize> {
