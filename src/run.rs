@@ -12,6 +12,7 @@ pub mod keep;
 pub mod mesh;
 pub mod result;
 mod rights;
+mod steady;
 mod step;
 pub mod test;
 
@@ -72,6 +73,7 @@ pub async fn run(lab: &Lab, options: &Options, events: Events, interrupt: &Inter
                 biased;
                 walked = walk(&context, &connection, options, interrupt) => walked,
                 () = interrupt.stop.cancelled() => Walked::interrupted(),
+                never = context.keep_asking() => match never {},
             };
             let leftovers = clean(&context, &events, interrupt).await;
             let touched = context.cluster.is_touched();

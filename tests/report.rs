@@ -141,8 +141,27 @@ fn failed() -> Vec<Event> {
     cells[1].cause = Some("sleep.legacy has no sidecar".to_owned());
     let mut line = Line::new("body /headers/X-Forwarded-Client-Cert", "matches /^By=/", "<nothing> & more", false);
     line.evidence.push(Evidence::new("curl in sleep.foo", "HTTP 200"));
-    let checks = vec![matrix(cells), CheckResult::of_lines("http", "httpbin.foo is told who calls", vec![line])];
+    let checks = vec![
+        matrix(cells),
+        CheckResult::of_lines("http", "httpbin.foo is told who calls", vec![line]),
+        CheckResult::of_lines("steady", "Not one request fails", of_loop()),
+    ];
     vec![started(), first_step(), second_step(checks, None), Event::Ended(ended(Verdict::Failed))]
+}
+
+/// A loop of requests of which one has failed.
+fn of_loop() -> Vec<Line> {
+    let line = |step: &str, seen: &str, holds| {
+        let subject = format!("sleep.foo: GET http://httpbin.foo:8000/ in step {step}");
+        Line::new(subject, "answered", seen, holds)
+    };
+    let mut failed = line("mesh", "51 answered, 1 http(503)", false);
+    failed.why = Some(
+        "1 request was not as expected; the first began 0.041 s after the step, while it was being solved: http(503)"
+            .to_owned(),
+    );
+    failed.evidence.push(Evidence::new("curl in sleep.foo at 2026-01-02T03:04:06.123Z", "HTTP 503"));
+    vec![line("default", "24 answered", true), failed]
 }
 
 /// A server is gone, so that nothing can be said about who may reach it.

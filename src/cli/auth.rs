@@ -9,7 +9,10 @@ use serde_json::json;
 
 use super::{CliError, kubernetes::KubernetesArgs, mesh::on_cluster, output::print};
 use crate::{
-    cluster::{Cluster, mesh::MeshError},
+    cluster::{
+        Cluster,
+        mesh::{MeshError, acknowledged::Acknowledged},
+    },
     mesh::explain::{
         auth::{self, AuthCheck},
         find::{Nobody, Wanted},
@@ -75,17 +78,6 @@ struct Found {
     acknowledged: Acknowledged,
 }
 
-/// Whether a proxy works with a configuration.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Acknowledged {
-    /// It has said so.
-    Yes,
-    /// It works with another one, or with none yet.
-    No(Option<String>),
-    /// Its mesh does not tell.
-    Untold,
-}
-
 impl AuthArgs {
     /// Does what was asked.
     ///
@@ -120,24 +112,9 @@ impl CheckArgs {
             Err(nobody) => return Ok(Err(nobody)),
         };
         let check = auth::check(&index, workload);
-        let acknowledged = acknowledged(cluster, &check).await?;
+        let acknowledged = cluster.acknowledged(&check).await?;
         Ok(Ok(Found { check, acknowledged }))
     }
-}
-
-/// Whether the proxy has acknowledged the configuration that was computed from what the cluster holds.
-async fn acknowledged(cluster: &Cluster, check: &AuthCheck) -> Result<Acknowledged, MeshError> {
-    let published = cluster.published_mesh_status().await?;
-    let Some(published) = published.filter(|_| check.sidecar) else { return Ok(Acknowledged::Untold) };
-    let mut proxies = published.status.proxies.into_iter();
-    let own = proxies.find(|proxy| proxy.namespace == check.namespace && proxy.pod == check.pod);
-    // What a gateway works with holds Secrets too, which are not read here: its own word must do.
-    let works = own.as_ref().is_some_and(|proxy| match check.gateway {
-        true => proxy.is_synced(),
-        false => proxy.acknowledged.as_ref() == Some(&check.configuration),
-    });
-    let version = own.and_then(|proxy| proxy.acknowledged);
-    Ok(if works { Acknowledged::Yes } else { Acknowledged::No(version) })
 }
 
 /// The JSON form. Fields are only ever added to a version.

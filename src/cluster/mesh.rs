@@ -1,5 +1,6 @@
 //! A mesh as a part of a cluster: which one is there, installing ours, how it is, and taking it away again.
 
+pub mod acknowledged;
 pub mod error;
 mod graph;
 pub mod install;

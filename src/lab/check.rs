@@ -1,7 +1,10 @@
 //! What must be seen in a cluster: declared, so that the guide can show it and the runner can grade it.
 
+pub mod auth;
 pub mod certificate;
 pub mod edge;
+pub mod graph;
+pub mod steady;
 pub mod wire;
 
 use std::collections::BTreeMap;
@@ -14,10 +17,14 @@ use crate::{
 /// One question with its right answer. Each is written as a mapping with one key, the check's kind.
 #[derive(Clone, Debug)]
 pub enum Check {
+    /// `auth`: what proxies accept, and how they call others.
+    Auth(auth::Auth),
     /// `certificate`: what a server, or a sidecar, presents.
     Certificate(certificate::Certificate),
     /// `edge`: one request from outside of the cluster.
     Edge(Box<edge::Edge>),
+    /// `graph`: who called whom, and whether there is a lock on it.
+    Graph(graph::Graph),
     /// `http`: one request, its verdict, its answer.
     Http(Box<Http>),
     /// `logs`: a line in a container's log.
@@ -26,6 +33,8 @@ pub enum Check {
     Matrix(Matrix),
     /// `resource`: an object of Kubernetes is there, has these fields, or is not there.
     Resource(Resource),
+    /// `steady`: a request that is made again and again.
+    Steady(Box<steady::Steady>),
     /// `wire`: what somebody between two pods sees.
     Wire(Box<wire::Wire>),
 }
@@ -34,12 +43,15 @@ impl Check {
     /// The key under which a lab file has it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Auth(_) => "auth",
             Self::Certificate(_) => "certificate",
             Self::Edge(_) => "edge",
+            Self::Graph(_) => "graph",
             Self::Http(_) => "http",
             Self::Logs(_) => "logs",
             Self::Matrix(_) => "matrix",
             Self::Resource(_) => "resource",
+            Self::Steady(_) => "steady",
             Self::Wire(_) => "wire",
         }
     }
@@ -47,12 +59,15 @@ impl Check {
     /// One line that tells a trainee what is checked.
     pub fn title(&self) -> &str {
         match self {
+            Self::Auth(check) => &check.title,
             Self::Certificate(check) => &check.title,
             Self::Edge(check) => &check.title,
+            Self::Graph(check) => &check.title,
             Self::Http(check) => &check.title,
             Self::Logs(check) => &check.title,
             Self::Matrix(check) => &check.title,
             Self::Resource(check) => &check.title,
+            Self::Steady(check) => &check.title,
             Self::Wire(check) => &check.title,
         }
     }

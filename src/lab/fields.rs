@@ -41,6 +41,11 @@ impl<'a> Fields<'a> {
         self
     }
 
+    /// What messages call it.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// Where messages about the mapping as a whole point.
     pub fn at(&self) -> Span {
         self.at

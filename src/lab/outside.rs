@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use crate::mesh::install::{INGRESS_GATEWAY, ROOT_NAMESPACE};
 
 /// One request with curl, from this machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outside {
     /// Whose outside address is asked.
     pub service: NamespacedName,
@@ -38,7 +38,7 @@ impl Outside {
 }
 
 /// What a request from outside is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Target {
     /// A path at port 80 of the address itself, as in `http://$GATEWAY_URL/path`.
     Path(String),

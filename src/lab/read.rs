@@ -2,10 +2,13 @@
 
 mod action;
 mod assertion;
+mod auth;
 mod certificate;
 mod check;
 mod edge;
+mod graph;
 mod outside;
+mod steady;
 mod wire;
 mod workload;
 
@@ -83,22 +86,26 @@ impl Reader<'_> {
         if items.is_empty() {
             self.problems.add(node.at, ProblemKind::Empty("a lab has at least one step"));
         }
-        let steps: Option<Vec<Step>> = collect(items.iter().map(|item| self.step(item)));
+        let steps: Vec<Option<Step>> = items.iter().map(|item| self.step(item)).collect();
         self.unique(items, "step");
-        steps
+        let names: Vec<String> = items.iter().map(|item| named(item).map_or("", |(_, name)| name).to_owned()).collect();
+        for (index, step) in steps.iter().enumerate() {
+            step.iter().for_each(|step| self.check_loops(index, step, &names));
+        }
+        collect(steps.into_iter())
     }
 
     /// Notes the second of two items with the same `name`, whether or not the rest of them could be read.
     fn unique(&self, items: &[Node], what: &'static str) {
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for item in items {
-            let Value::Mapping(entries) = &item.value else { continue };
-            let named = entries.iter().find(|(key, _)| key.value == "name");
-            let Some((_, Node { at, value: Value::Text(name) })) = named else { continue };
-            match seen.get(name.as_str()) {
-                Some(&first) => self.problems.add(*at, ProblemKind::Duplicate { what, name: name.clone(), first }),
+            let Some((at, name)) = named(item) else { continue };
+            match seen.get(name) {
+                Some(&first) => {
+                    self.problems.add(at, ProblemKind::Duplicate { what, name: name.to_owned(), first });
+                }
                 None => {
-                    seen.insert(name, *at);
+                    seen.insert(name, at);
                 }
             }
         }
@@ -150,8 +157,13 @@ impl Reader<'_> {
     }
 
     fn workload_named(&self, name: Located<String>) -> Option<Located<WorkloadName>> {
+        self.participant(name, &[])
+    }
+
+    /// The same, where `others` could stand as well.
+    fn participant(&self, name: Located<String>, others: &[String]) -> Option<Located<WorkloadName>> {
         if !self.participants.contains(&name.value) {
-            let known = self.participants.clone();
+            let known = self.participants.iter().chain(others).cloned().collect();
             self.problems.add(name.at, ProblemKind::Unknown { what: "the workload", name: name.value, known });
             return None;
         }
@@ -192,6 +204,13 @@ impl Reader<'_> {
         }
         Some(entry)
     }
+}
+
+/// The `name` of an item, whether or not the rest of it could be read.
+fn named(item: &Node) -> Option<(Span, &str)> {
+    let Value::Mapping(entries) = &item.value else { return None };
+    let (_, node) = entries.iter().find(|(key, _)| key.value == "name")?;
+    if let Value::Text(name) = &node.value { Some((node.at, name)) } else { None }
 }
 
 fn unknown_verdict(text: &str, error: &UnknownVerdict) -> String {

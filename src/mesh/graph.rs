@@ -5,8 +5,10 @@
 
 mod build;
 mod claims;
+mod security;
+mod since;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -154,8 +156,11 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
+    /// The identities of the proxies that say so.
+    #[serde(default)]
+    pub own: BTreeSet<SpiffeId>,
     /// Who the other end proved to be.
-    pub peers: Vec<SpiffeId>,
+    pub peers: BTreeSet<SpiffeId>,
     /// How much went over mutual TLS.
     pub mtls: Amount,
     /// How much went over other TLS.

@@ -25,7 +25,7 @@ pub(super) const REQUEST: Duration = Duration::from_secs(5);
 const SESSION: Duration = Duration::from_secs(10);
 
 /// Somebody asks somebody something.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Question {
     /// Who asks.
     pub from: WorkloadName,
@@ -79,11 +79,16 @@ impl Prober<'_> {
     async fn ask_one<'a>(&self, scene: &'a Scene, question: &'a Question) -> Result<Asked<'a>, String> {
         let caller = scene.caller(&question.from)?;
         let id = uuid::Uuid::new_v4().to_string();
-        let container = scene::container(caller, &question.container);
-        let command = question.request.command(&id, REQUEST);
-        let executed = self.cluster.exec(&container, &command, SESSION).await;
-        let answer = executed.map(|executed| Answer::read(&executed)).map_err(|error| error.to_string());
+        let answer = self.answer(caller, question, &id).await;
         Ok(Asked { question, id, caller, answer })
+    }
+
+    /// Asks once from a pod; what it alone can tell.
+    pub(super) async fn answer(&self, caller: &Pod, question: &Question, id: &str) -> Result<Answer, String> {
+        let container = scene::container(caller, &question.container);
+        let command = question.request.command(id, REQUEST);
+        let executed = self.cluster.exec(&container, &command, SESSION).await;
+        executed.map(|executed| Answer::read(&executed)).map_err(|error| error.to_string())
     }
 
     /// What the callers' sidecars say about the questions for which that matters.

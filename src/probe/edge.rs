@@ -33,7 +33,7 @@ use crate::{
 use machine::{Files, Machine};
 
 /// Who asks, for evidence.
-const CALLER: &str = "the outside world";
+pub(super) const CALLER: &str = "the outside world";
 
 /// Asks once.
 pub async fn check(prober: &Prober<'_>, scene: &Scene, edge: &Edge) -> CheckResult {

@@ -29,7 +29,8 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, http: &Http) -> CheckResu
     CheckResult::of_lines("http", &http.title, lines)
 }
 
-pub(super) fn question(http: &Http, from: &WorkloadName, container: &str) -> Question {
+/// What is asked, by whom.
+pub fn question(http: &Http, from: &WorkloadName, container: &str) -> Question {
     Question {
         from: from.clone(),
         container: container.to_owned(),

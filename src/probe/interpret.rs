@@ -61,13 +61,13 @@ pub fn interpret(exchange: &Exchange<'_>) -> Finding {
 }
 
 /// What the caller alone can tell.
-enum Seen {
+pub(super) enum Seen {
     Answered,
     Verdict(Verdict),
 }
 
 /// Source: curl's exit codes, as its manual lists them.
-fn seen(answer: &Answer) -> Result<Seen, String> {
+pub(super) fn seen(answer: &Answer) -> Result<Seen, String> {
     let verdict = match answer.exit {
         0 if (1..400).contains(&answer.status) => return Ok(Seen::Answered),
         0 if answer.status >= 400 => Verdict::Http(answer.status),

@@ -10,6 +10,7 @@ use super::{
     Options,
     event::{Event, Events},
     mesh::{Chosen, Distribution},
+    steady::Loops,
 };
 use crate::{
     cluster::{Cluster, Patience, Target, mesh_status::ROOT_NAMESPACE},
@@ -34,13 +35,16 @@ pub struct Context<'a> {
     pub authorities: Mutex<BTreeMap<String, Arc<CertificateAuthority>>>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
+    /// The lab's loops of requests.
+    pub loops: Loops<'a>,
 }
 
 impl<'a> Context<'a> {
     /// A lab that has not begun.
     pub fn new(lab: &'a Lab, cluster: Cluster, mesh: Chosen, options: &Options, events: Events) -> Self {
         let (target, deadline) = (options.target.clone(), options.deadline);
-        Self { lab, cluster, events, mesh, deadline, authorities: Mutex::default(), target }
+        let (authorities, loops) = (Mutex::default(), Loops::of(lab));
+        Self { lab, cluster, events, mesh, deadline, authorities, target, loops }
     }
 }
 

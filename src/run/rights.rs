@@ -20,6 +20,7 @@ use crate::{
         check::{
             Check, Which,
             edge::{Control, Edge},
+            steady::Asks,
         },
         model::WorkloadName,
         outside::Outside,
@@ -32,6 +33,8 @@ const APPLY: &[&str] = &["create", "get", "patch"];
 const DELETE: &[&str] = &["delete", "get", "list", "watch"];
 /// What following objects takes.
 const FOLLOW: &[&str] = &["list", "watch"];
+/// What a command in a pod takes: a session over a WebSocket is a GET; newer clusters want the right to create one as well.
+const EXEC: &[&str] = &["create", "get"];
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl Context<'_> {
@@ -115,12 +118,22 @@ impl Needs<'_> {
 
     async fn of_check(&mut self, check: &Check) -> Result<(), ClusterError> {
         match check {
+            Check::Auth(_) => {
+                for kind in ["Namespace", "Pod", "Service"] {
+                    self.kind("v1", kind, None, &["list"]).await?;
+                }
+                self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
+            }
             Check::Certificate(certificate) => {
                 self.serve(&certificate.of);
                 self.exec(&certificate.from);
                 self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
             }
             Check::Edge(edge) => self.edge(edge),
+            Check::Graph(_) => {
+                self.pods(Some(ROOT_NAMESPACE), "pods", &["list"]);
+                self.pods(Some(ROOT_NAMESPACE), "pods/exec", EXEC);
+            }
             Check::Http(http) => {
                 let askers = http.control.iter().chain([&http.from]);
                 askers.for_each(|asker| self.exec(asker));
@@ -136,6 +149,10 @@ impl Needs<'_> {
                 let namespace = resource.namespace.as_deref();
                 self.kind(&resource.api_version, &resource.kind, namespace, &[verb]).await?;
             }
+            Check::Steady(steady) => match &steady.request {
+                Asks::Inside(http) => self.exec(&http.from),
+                Asks::Outside(request) => self.outside(request),
+            },
             Check::Wire(wire) => {
                 self.exec(&wire.request.from);
                 wire.request.to.iter().for_each(|server| self.serve(server));
@@ -165,8 +182,7 @@ impl Needs<'_> {
     /// A workload from whose pods somebody asks; its sidecar is a witness.
     fn exec(&mut self, name: &WorkloadName) {
         let namespace = self.context.lab.workload(name).namespace.clone();
-        // A session over a WebSocket is a GET; newer clusters want the right to create one as well.
-        self.pods(Some(&namespace), "pods/exec", &["create", "get"]);
+        self.pods(Some(&namespace), "pods/exec", EXEC);
         self.log(name);
     }
 

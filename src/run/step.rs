@@ -14,7 +14,8 @@ use super::{
 use crate::{
     cluster::{ClusterError, Patience},
     lab::{action::Action, check::Check, model::Step, position::Located},
-    probe::{self, judge::Outcome, result::CheckResult},
+    mesh::graph::Graph,
+    probe::{self, judge::Outcome, result::CheckResult, scene::Scene},
 };
 
 /// The pause before what is red is asked again; it doubles up to [`LONGEST_PAUSE`].
@@ -26,12 +27,18 @@ impl Context<'_> {
     pub async fn step(&self, index: usize, step: &Step) -> StepResult {
         let began = Instant::now();
         self.events.emit(Event::StepStarted { step: index });
+        self.begin();
         let patience = self.patience();
         let mut problem = self.solve(index, &step.solve, &patience).await.err();
         let mut checks = Vec::new();
         if problem.is_none() {
+            self.settled();
             (checks, problem) = self.settle(index, &step.expect, &patience).await;
         }
+        if problem.is_none() {
+            problem = self.until_enough(index, &patience).await.err();
+        }
+        self.end();
         let worst = checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Error);
         let outcome = if problem.is_some() { Outcome::Error } else { worst };
         let result = StepResult {
@@ -72,6 +79,7 @@ impl Context<'_> {
         checks: &[Located<Check>],
         patience: &Patience,
     ) -> (Vec<CheckResult>, Option<Problem>) {
+        let before = self.graph_before(checks).await;
         let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
         let mut pause = FIRST_PAUSE;
         let untold = self.mesh.distribution == Distribution::Untold;
@@ -86,12 +94,15 @@ impl Context<'_> {
                 }
                 other => other,
             };
-            for (place, check) in checks.iter().enumerate() {
+            for (place, check) in in_turn(checks) {
                 if results[place].as_ref().is_some_and(|result| result.outcome == Outcome::Pass) {
                     continue;
                 }
                 let result = match &scene {
-                    Ok(scene) => self.ask(check, scene, results[place].as_ref()).await,
+                    Ok(scene) => {
+                        let round = Round { step: index, scene, before: before.as_ref() };
+                        self.ask(check, round, results[place].as_ref()).await
+                    }
                     Err(error) => unasked(check, &error.to_string()),
                 };
                 self.events.emit(Event::Answered { step: index, check: place, result: result.clone() });
@@ -103,7 +114,8 @@ impl Context<'_> {
                 (true, true) => 2,
                 (true, false) => 1,
             };
-            if wanted == 0 || patience.left() < pause {
+            let hopeless = red && checks.iter().zip(&results).all(|(check, result)| is_final(check, result.as_ref()));
+            if wanted == 0 || hopeless || patience.left() < pause {
                 return (results.into_iter().flatten().collect(), None);
             }
             tokio::time::sleep(pause).await;
@@ -111,24 +123,62 @@ impl Context<'_> {
         }
     }
 
+    /// The graph before a round of questions, if one of them is about what comes to it.
+    pub(super) async fn graph_before(&self, checks: &[Located<Check>]) -> Option<Result<Graph, String>> {
+        let wanted = checks.iter().any(|check| matches!(check.value, Check::Graph(_)));
+        if wanted { Some(probe::graph::look(&self.prober()).await) } else { None }
+    }
+
     /// Asks one check; of one that was asked before, what is not as expected.
-    pub(super) async fn ask(
-        &self,
-        check: &Check,
-        scene: &probe::scene::Scene,
-        earlier: Option<&CheckResult>,
-    ) -> CheckResult {
-        let prober = self.prober();
+    pub(super) async fn ask(&self, check: &Check, round: Round<'_>, earlier: Option<&CheckResult>) -> CheckResult {
+        let (prober, scene) = (self.prober(), round.scene);
         match check {
+            Check::Auth(auth) => probe::auth::check(&prober, scene, auth).await,
             Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
             Check::Edge(edge) => probe::edge::check(&prober, scene, edge).await,
+            Check::Graph(graph) => probe::graph::check(&prober, scene, graph, round.before()).await,
             Check::Http(http) => probe::http::check(&prober, scene, http).await,
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,
             Check::Matrix(matrix) => probe::matrix::check(&prober, scene, matrix, earlier).await,
             Check::Resource(resource) => probe::resource::check(&self.cluster, resource).await,
+            Check::Steady(steady) => self.steady(round.step, scene, steady).await,
             Check::Wire(wire) => probe::wire::check(&prober, scene, wire).await,
         }
     }
+}
+
+/// What the questions of one round share.
+#[derive(Clone, Copy)]
+pub(super) struct Round<'a> {
+    /// The step whose checks they are.
+    pub step: usize,
+    /// Who is there.
+    pub scene: &'a Scene,
+    /// The graph before them, if one of them is about what comes to it.
+    pub before: Option<&'a Result<Graph, String>>,
+}
+
+impl<'a> Round<'a> {
+    fn before(&self) -> Result<&'a Graph, &'a str> {
+        self.before
+            .map_or(Err("nobody has looked what there was before"), |before| before.as_ref().map_err(String::as_str))
+    }
+}
+
+/// Checks with their places, in the order in which they are asked: the graph last, which shows what the others have done.
+pub(super) fn in_turn(checks: &[Located<Check>]) -> Vec<(usize, &Located<Check>)> {
+    let (last, first): (Vec<_>, Vec<_>) =
+        checks.iter().enumerate().partition(|(_, check)| matches!(check.value, Check::Graph(_)));
+    first.into_iter().chain(last).collect()
+}
+
+/// Whether asking again cannot change an answer: what a loop has seen stays seen.
+fn is_final(check: &Check, result: Option<&CheckResult>) -> bool {
+    result.is_some_and(|result| match result.outcome {
+        Outcome::Pass => true,
+        Outcome::Fail => matches!(check, Check::Steady(_)),
+        Outcome::Error => false,
+    })
 }
 
 /// A check that could not even be asked.

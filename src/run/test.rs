@@ -22,6 +22,7 @@ use super::{
     event::{Event, Events},
     prepare, reach,
     result::{LabInfo, Leftover, Problem},
+    step::{Round, in_turn},
 };
 use crate::{
     cluster::{Cluster, ClusterError, RunId},
@@ -133,6 +134,7 @@ pub async fn test(lab: &Lab, options: &Options, mutate: bool, events: Events, in
             let walked = tokio::select! {
                 walked = walk(&context, mutate, &mut proof.steps) => walked,
                 () = interrupt.stop.cancelled() => Ok(()),
+                never = context.keep_asking() => match never {},
             };
             proof.problem = walked.err();
             proof.leftovers = clean(&context, &events, interrupt).await;
@@ -148,7 +150,7 @@ async fn walk(context: &Context<'_>, mutate: bool, steps: &mut Vec<StepProof>) -
     prepare(context).await?;
     for (index, step) in context.lab.steps.iter().enumerate() {
         let began = Instant::now();
-        let before = context.look(&step.expect).await?;
+        let before = context.look(index, &step.expect).await?;
         let after = context.step(index, step).await;
         let red = |checks: &[CheckResult]| -> Vec<String> {
             checks.iter().filter(|check| check.outcome != Outcome::Pass).map(|check| check.title.clone()).collect()
@@ -181,11 +183,12 @@ async fn walk(context: &Context<'_>, mutate: bool, steps: &mut Vec<StepProof>) -
 
 impl Context<'_> {
     /// Asks all checks once, whatever the answers.
-    async fn look(&self, checks: &[Located<Check>]) -> Result<Vec<CheckResult>, ClusterError> {
-        let scene = self.prober().scene().await?;
+    async fn look(&self, step: usize, checks: &[Located<Check>]) -> Result<Vec<CheckResult>, ClusterError> {
+        let before = self.graph_before(checks).await;
+        let round = Round { step, scene: &self.prober().scene().await?, before: before.as_ref() };
         let mut results = Vec::with_capacity(checks.len());
-        for check in checks {
-            results.push(self.ask(check, &scene, None).await);
+        for (_, check) in in_turn(checks) {
+            results.push(self.ask(check, round, None).await);
         }
         Ok(results)
     }

@@ -99,7 +99,7 @@ async fn locks_need_both_ends_and_strangers_are_unknown(world: &World) {
     let locked = &graph.edges[0];
     assert_eq!(locked.services, ["httpbin.foo.svc.cluster.local"]);
     assert_eq!((locked.mtls_share, &locked.codes), (Some(1.0), &BTreeMap::from([(200, 4)])));
-    let peers = |claim: &Option<labctl::mesh::graph::Claim>| claim.as_ref().unwrap().peers[0].to_string();
+    let peers = |claim: &Option<labctl::mesh::graph::Claim>| claim.as_ref().unwrap().peers.first().unwrap().to_string();
     assert_eq!(peers(&locked.evidence.source), "spiffe://cluster.local/ns/foo/sa/httpbin");
     assert_eq!(peers(&locked.evidence.destination), "spiffe://cluster.local/ns/foo/sa/sleep");
     let proxied: Vec<(&str, bool)> = graph.nodes.iter().map(|node| (node.name.as_str(), node.proxied)).collect();

@@ -63,6 +63,40 @@ fn what_proves_nothing_is_reported() {
     ");
 }
 
+/// A loop that is reset while the mesh is closed, and answered before and after.
+const LOOP: &str = "
+      - steady: {title: Reset while it is closed, since: open, from: sleep.legacy, to: httpbin.foo, path: /headers, fails: {close: reset}}";
+
+/// In each step whose policy has mutants the loop would see what they do, if it asked meanwhile.
+#[test]
+fn mutants_do_not_disturb_a_loop() {
+    let steps =
+        ["PERMISSIVE", "STRICT", "PERMISSIVE"].into_iter().zip(["open", "close", "reopen"]).map(|(mode, name)| {
+            let policy = format!("{{name: default, namespace: istio-system, mode: {mode}}}");
+            format!(
+                "
+  - name: {name}
+    title: A step
+    text: A step.
+    solve:
+      - apply: {{template: mtls-strict/peer-authentication.yaml, with: {policy}}}
+    expect:
+      - resource:
+          title: The policy is there
+          kind: PeerAuthentication
+          namespace: istio-system
+          fields: [{{json: /spec/mtls/mode, equals: {mode}}}]{LOOP}"
+            )
+        });
+    let text = two_namespaces("loops", &steps.collect::<String>());
+    let home = Home::new();
+    let output = home.run(&["test", &home.lab("loops", &text), "--mutate", "-o", "json"]);
+    let proof = document(&output);
+    assert_eq!(output.status.code(), Some(0), "{proof:#}");
+    let steps = proof["labs"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| !step["mutations"].as_array().unwrap().is_empty()), "{proof:#}");
+}
+
 #[test]
 fn a_solution_that_does_not_solve_ends_the_proof() {
     let home = Home::new();

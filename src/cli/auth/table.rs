@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Acknowledged, Found};
+use super::Found;
 use crate::{
+    cluster::mesh::acknowledged::Acknowledged,
     mesh::explain::{
         auth::{AuthCheck, Destination, FilterChain, Listener},
         report::Deciding,

@@ -11,7 +11,8 @@ use crate::lab::{
 };
 use crate::probe::verdict::Expected;
 
-const CHECKS: &[&str] = &["certificate", "edge", "http", "logs", "matrix", "resource", "wire"];
+const CHECKS: &[&str] =
+    &["auth", "certificate", "edge", "graph", "http", "logs", "matrix", "resource", "steady", "wire"];
 
 impl Reader<'_> {
     /// Reads `expect`, which must not be empty.
@@ -28,12 +29,15 @@ impl Reader<'_> {
     fn check(&self, node: &Node) -> Option<Located<Check>> {
         let (key, node) = self.tagged("a check", node, CHECKS)?;
         let check = match key.as_str() {
+            "auth" => Check::Auth(self.auth(node, key.at)?),
             "certificate" => Check::Certificate(self.certificate(node, key.at)?),
             "edge" => Check::Edge(Box::new(self.edge(node, key.at)?)),
+            "graph" => Check::Graph(self.graph(node, key.at)?),
             "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
             "matrix" => Check::Matrix(self.matrix(node, key.at)?),
             "resource" => Check::Resource(self.resource(node, key.at)?),
+            "steady" => Check::Steady(Box::new(self.steady(node, key.at)?)),
             _ => Check::Wire(Box::new(self.wire(node, key.at)?)),
         };
         Some(Located { value: check, at: key.at })
@@ -148,12 +152,7 @@ impl Reader<'_> {
     fn http(&self, node: &Node, key: Span) -> Option<Http> {
         let mut fields = Fields::open(self.problems, "an http check", node)?.under(key);
         let title = fields.text("title", "one line for people");
-        let from = fields.required("from", "who asks").and_then(|node| self.workload("from", node));
-        let container = fields.optional_text("container");
-        let target = self.target(&mut fields);
-        let method = fields.optional_text("method");
-        let headers = fields.texts_by_name("headers");
-        let data = fields.optional_text("data");
+        let request = self.request(&mut fields);
         let verdict = fields.optional_text("verdict");
         let control = fields.optional("control").map(|node| self.workload("control", node));
         let shows = self.curl_shows(&mut fields);
@@ -161,16 +160,49 @@ impl Reader<'_> {
         let body = self.assertions(&mut fields, "body", About::Text);
         fields.finish();
         let verdict = verdict?.map_or(Some(None), |verdict| self.expected(&verdict).map(Some))?;
-        let ((to, url), from, shows, response, body) = (target?, from?, shows?, response?, body?);
+        let (title, request, shows, response, body) = (title?.value, request?, shows?, response?, body?);
         let control = control.map_or(Some(None), |control| control.map(Some))?;
         let silent = verdict.is_none() && shows.is_empty() && response.is_empty() && body.is_empty();
         self.says_something(key, silent)?;
         self.is_controlled(verdict.as_ref(), control.as_ref())?;
+        Some(Http { title, verdict, control, shows, response, body, ..request })
+    }
+
+    /// Who asks whom for what, with nothing expected of it.
+    pub(super) fn request(&self, fields: &mut Fields<'_>) -> Option<Http> {
+        let target = self.target(fields);
+        self.asking(fields, target)
+    }
+
+    /// The same, where it is known who is asked, and by which URL.
+    pub(super) fn asking(
+        &self,
+        fields: &mut Fields<'_>,
+        target: Option<(Option<Located<WorkloadName>>, String)>,
+    ) -> Option<Http> {
+        let from = fields.required("from", "who asks").and_then(|node| self.workload("from", node));
+        let container = fields.optional_text("container");
+        let method = fields.optional_text("method");
+        let headers = fields.texts_by_name("headers");
+        let data = fields.optional_text("data");
+        let ((to, url), from) = (target?, from?);
         let own = || self.workloads[&from.value].container.clone();
         let container = container?.map_or_else(own, |container| container.value);
-        let method = method?.map_or_else(|| "GET".to_owned(), |method| method.value);
-        let (title, headers, data) = (title?.value, headers?, data?.map(|data| data.value));
-        Some(Http { title, from, container, to, url, method, headers, data, verdict, control, shows, response, body })
+        Some(Http {
+            title: String::new(),
+            from,
+            container,
+            to,
+            url,
+            method: method?.map_or_else(|| "GET".to_owned(), |method| method.value),
+            headers: headers?,
+            data: data?.map(|data| data.value),
+            verdict: None,
+            control: None,
+            shows: CurlShows::default(),
+            response: Vec::new(),
+            body: Vec::new(),
+        })
     }
 
     /// `to` and `path`, or `url`.
@@ -194,12 +226,13 @@ impl Reader<'_> {
             },
             (Some(to), Some(url)) => {
                 let hint = Some("`to` and `path` for a workload of the lab, `url` for anything else".to_owned());
-                self.problems.invalid(url.at, "an http check has `to` or `url`, not both", hint);
+                let message = format!("{} has `to` or `url`, not both", fields.what());
+                self.problems.invalid(url.at, message, hint);
                 to.map(|to| (Some(to), url.value))
             }
             (None, None) => {
                 let hint = Some("`to` and `path` for a workload of the lab, `url` for anything else".to_owned());
-                self.problems.invalid(fields.at(), "an http check needs `to` or `url`", hint);
+                self.problems.invalid(fields.at(), format!("{} needs `to` or `url`", fields.what()), hint);
                 None
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     lab::{
-        check::{CurlShows, Http, wire::Wire},
+        check::{Http, wire::Wire},
         fields::Fields,
         position::{Located, Span},
         problem::ProblemKind,
@@ -33,31 +33,14 @@ impl Reader<'_> {
 
     /// The request that is made meanwhile.
     fn wire_request(&self, fields: &mut Fields<'_>) -> Option<Http> {
-        let from = fields.required("from", "who asks").and_then(|node| self.workload("from", node));
         let to = fields.required("to", "who is asked").and_then(|node| self.server("to", node));
-        let container = fields.optional_text("container");
         let path = fields.optional_text("path");
-        let method = fields.optional_text("method");
-        let headers = fields.texts_by_name("headers");
-        let data = fields.optional_text("data");
-        let (from, to, path) = (from?, to?, self.path(path?)?);
-        let container = container?.map_or_else(|| self.workloads[&from.value].container.clone(), |it| it.value);
-        let service = self.workloads[&to.value].service.as_ref()?;
-        Some(Http {
-            title: String::new(),
-            from,
-            container,
-            url: format!("http://{service}{path}"),
-            to: Some(to),
-            method: method?.map_or_else(|| "GET".to_owned(), |method| method.value),
-            headers: headers?,
-            data: data?.map(|data| data.value),
-            verdict: None,
-            control: None,
-            shows: CurlShows::default(),
-            response: Vec::new(),
-            body: Vec::new(),
-        })
+        let target = to.and_then(|to| {
+            let service = self.workloads[&to.value].service.as_ref()?;
+            let url = format!("http://{service}{}", self.path(path?)?);
+            Some((Some(to), url))
+        });
+        self.asking(fields, target)
     }
 
     fn kind_of_bytes(&self, text: &Located<String>) -> Option<Located<Kind>> {

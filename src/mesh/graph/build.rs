@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Amount, Edge, Evidence, Graph, Node, NodeKind, Security, UNKNOWN,
+    Amount, Edge, Evidence, Graph, Node, NodeKind, UNKNOWN,
     claims::{Callee, Claimed, Claims},
 };
 use crate::{
@@ -104,7 +104,7 @@ impl Inbound {
             let (of, peer, workload) = key;
             let fits = workload.as_ref().is_none_or(|workload| workload == caller);
             let known = match peer {
-                Some(peer) => claimed.own.contains(peer) && !claimed.claim.mtls.total.is_empty(),
+                Some(peer) => claimed.claim.own.contains(peer) && !claimed.claim.mtls.total.is_empty(),
                 None => !claimed.claim.plaintext.total.is_empty() || was_refused(claimed, found),
             };
             if of == called && fits && known {
@@ -162,59 +162,17 @@ fn edge(source: &str, destination: &str, sent: Option<&Claimed>, heard: Option<C
     let all = main.claim.all();
     let services: BTreeSet<String> =
         main.services.iter().chain(heard.iter().flat_map(|it| &it.services)).cloned().collect();
+    let evidence = Evidence { source: sent.map(|it| it.claim.clone()), destination: heard.map(|it| it.claim) };
     Edge {
         source: source.to_owned(),
         destination: destination.to_owned(),
         services: services.into_iter().collect(),
-        security: security(sent, heard.as_ref()),
-        mtls_share: share(&main),
+        security: evidence.security(),
+        mtls_share: main.claim.mtls_share(),
         rate: main.rate,
         total: all.total,
         recent: all.recent,
         codes: main.codes,
-        evidence: Evidence { source: sent.map(|it| it.claim.clone()), destination: heard.map(|it| it.claim) },
+        evidence,
     }
-}
-
-/// Recent counts where there are some, else all: what was seen last.
-fn latest(claimed: &Claimed) -> impl Fn(Amount) -> Counts + use<> {
-    let quiet = claimed.claim.all().recent.is_empty();
-    move |amount: Amount| if quiet { amount.total } else { amount.recent }
-}
-
-fn share(claimed: &Claimed) -> Option<f64> {
-    let latest = latest(claimed);
-    let of = |amount| latest(amount).calls();
-    let mtls = of(claimed.claim.mtls);
-    let all = [mtls, of(claimed.claim.tls), of(claimed.claim.plaintext)].into_iter().fold(0, u64::saturating_add);
-    (all > 0).then(|| mtls as f64 / all as f64)
-}
-
-fn security(sent: Option<&Claimed>, heard: Option<&Claimed>) -> Security {
-    let Some(main) = sent.or(heard) else { return Security::Refused };
-    let latest = latest(main);
-    let had = |amount| latest(amount).calls() > 0;
-    match (had(main.claim.mtls), had(main.claim.tls), had(main.claim.plaintext)) {
-        (true, false, false) if agree(sent, heard) => Security::Mtls,
-        (true, false, false) => Security::Unconfirmed,
-        (true, ..) => Security::Mixed,
-        (false, true, false) => Security::Tls,
-        (false, _, true) => Security::Plaintext,
-        (false, false, false) => unanswered(sent, heard),
-    }
-}
-
-/// What became of calls none of which was answered.
-fn unanswered(sent: Option<&Claimed>, heard: Option<&Claimed>) -> Security {
-    let refused = |claimed: &Claimed| claimed.claim.all().total.refused > 0;
-    if sent.is_some_and(refused) || heard.is_some_and(refused) { Security::Refused } else { Security::Failed }
-}
-
-/// Whether each end says that it spoke mutual TLS with the other: the caller names an identity of the called, and the
-/// called one of the caller.
-fn agree(sent: Option<&Claimed>, heard: Option<&Claimed>) -> bool {
-    let (Some(sent), Some(heard)) = (sent, heard) else { return false };
-    let names = |claimed: &Claimed, other: &Claimed| claimed.claim.peers.iter().any(|peer| other.own.contains(peer));
-    let spoke = |claimed: &Claimed| claimed.claim.mtls.total.calls() > 0;
-    spoke(sent) && spoke(heard) && names(sent, heard) && names(heard, sent)
 }

@@ -38,8 +38,6 @@ pub(super) enum Callee {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claimed {
     pub claim: Claim,
-    /// The identities of the proxies that say so.
-    pub own: BTreeSet<SpiffeId>,
     pub services: BTreeSet<String>,
     pub codes: BTreeMap<u16, u64>,
     /// Calls per second in the last minute.
@@ -56,9 +54,7 @@ impl Claimed {
             None => &mut self.claim.unreached,
         } += amount;
         self.claim.peers.extend(reported.peer.clone());
-        self.claim.peers.sort_unstable();
-        self.claim.peers.dedup();
-        self.own.insert(own.clone());
+        self.claim.own.insert(own.clone());
         self.services.extend(reported.service.clone());
         self.add_codes(&reported.codes);
         // A sidecar that has just started has not counted for a whole second yet.
@@ -140,15 +136,13 @@ impl Claims {
 impl Claimed {
     /// Adds what somebody else says of the same.
     pub fn merge(&mut self, other: Self) {
-        let Self { claim, own, services, codes, rate } = other;
+        let Self { claim, services, codes, rate } = other;
         self.claim.mtls += claim.mtls;
         self.claim.tls += claim.tls;
         self.claim.plaintext += claim.plaintext;
         self.claim.unreached += claim.unreached;
         self.claim.peers.extend(claim.peers);
-        self.claim.peers.sort_unstable();
-        self.claim.peers.dedup();
-        self.own.extend(own);
+        self.claim.own.extend(claim.own);
         self.services.extend(services);
         self.add_codes(&codes);
         self.rate += rate;

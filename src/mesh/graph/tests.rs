@@ -159,6 +159,41 @@ fn a_share_is_of_the_last_minute_if_there_was_any() {
     assert_eq!(graph.edges[1].security, Security::Mixed);
 }
 
+/// A mesh in which a client has called a server so often: over mutual TLS, and not.
+fn called(mtls: u64, plaintext: u64) -> Graph {
+    let mut mesh = Mesh::default();
+    mesh.sent("foo/a", "foo/b", Some(Transport::Mtls), requests(mtls));
+    mesh.heard("foo/b", Some("foo/a"), requests(mtls));
+    mesh.sent("foo/a", "foo/b", Some(Transport::Plaintext), requests(plaintext));
+    mesh.heard("foo/b", None, requests(plaintext));
+    mesh.graph()
+}
+
+#[test]
+fn what_was_before_an_earlier_look_does_not_count() {
+    let since = |now: (u64, u64), before: (u64, u64)| {
+        let found = called(now.0, now.1).since(&called(before.0, before.1), "foo/a", "foo/b");
+        found.map(|ends| (ends.security(), ends.source.unwrap().all().total.calls()))
+    };
+    assert_eq!(since((9, 4), (5, 4)), Some((Security::Mtls, 4)));
+    assert_eq!(since((5, 5), (5, 4)), Some((Security::Plaintext, 1)));
+    assert_eq!(since((6, 5), (5, 4)), Some((Security::Mixed, 2)));
+    assert_eq!(since((5, 4), (5, 4)), None);
+    assert_eq!(since((2, 4), (5, 4)), Some((Security::Mixed, 6)), "a proxy that counts from nothing");
+    let nobody = Mesh::default().graph();
+    assert_eq!(called(1, 0).since(&nobody, "foo/a", "foo/b").unwrap().security(), Security::Mtls);
+    assert_eq!(called(1, 0).since(&nobody, "foo/b", "foo/a"), None);
+}
+
+#[test]
+fn one_end_that_has_counted_nothing_new_confirms_nothing() {
+    let before = called(5, 0);
+    let mut mesh = Mesh::default();
+    mesh.sent("foo/a", "foo/b", Some(Transport::Mtls), requests(7));
+    mesh.heard("foo/b", Some("foo/a"), requests(5));
+    assert_eq!(mesh.graph().since(&before, "foo/a", "foo/b").unwrap().security(), Security::Unconfirmed);
+}
+
 mod any {
     use proptest::{collection::vec, option, prelude::*};
 

@@ -9,7 +9,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    super::{act, context::Context, event::Event, mesh::Distribution, result::Problem},
+    super::{
+        act,
+        context::Context,
+        event::Event,
+        mesh::Distribution,
+        result::Problem,
+        step::{Round, in_turn},
+    },
     mutant::{Mutant, mutants},
 };
 use crate::{
@@ -59,6 +66,8 @@ type Versions = BTreeMap<String, String>;
 impl Context<'_> {
     /// Tries all mutants of a step that is solved, and leaves it solved.
     pub(super) async fn mutate(&self, index: usize, step: &Step, mutations: &mut Vec<Mutation>) -> Result<(), Problem> {
+        // What a loop keeps is of the right solution.
+        let _rest = self.loops.rest().await;
         for subject in self.subjects(index, step)? {
             let mutants = match subject.taken_away {
                 true => vec![Mutant { change: "not deleted".to_owned(), object: Some(value(&subject.right)) }],
@@ -68,7 +77,7 @@ impl Context<'_> {
             for mutant in mutants {
                 let text = format!("{} {}", subject.reference, mutant.change);
                 self.events.emit(Event::Acting { step: index, action: text });
-                let fate = self.try_out(&subject, &mutant, &solved, &step.expect).await?;
+                let fate = self.try_out(&subject, &mutant, &solved, (index, step)).await?;
                 mutations.push(Mutation { object: subject.reference.clone(), change: mutant.change, fate });
             }
             self.restore(&subject).await?;
@@ -112,7 +121,7 @@ impl Context<'_> {
         subject: &Subject,
         mutant: &Mutant,
         solved: &Versions,
-        checks: &[Located<Check>],
+        (index, step): (usize, &Step),
     ) -> Result<Fate, Problem> {
         let patience = self.patience();
         match &mutant.object {
@@ -124,7 +133,7 @@ impl Context<'_> {
         }
         self.until_distributed(&patience).await?;
         let alike = !solved.is_empty() && *solved == self.versions().await?;
-        let noticed = self.notices(checks, alike).await?;
+        let noticed = self.notices(index, &step.expect, alike).await?;
         Ok(noticed.map_or(Fate::Survived { alike }, Fate::Noticed))
     }
 
@@ -144,13 +153,19 @@ impl Context<'_> {
     }
 
     /// The first check that is red. Where all proxies are configured as before, only objects can tell.
-    async fn notices(&self, checks: &[Located<Check>], alike: bool) -> Result<Option<String>, ClusterError> {
-        let scene = self.prober().scene().await?;
+    async fn notices(
+        &self,
+        step: usize,
+        checks: &[Located<Check>],
+        alike: bool,
+    ) -> Result<Option<String>, ClusterError> {
+        let before = self.graph_before(checks).await;
+        let round = Round { step, scene: &self.prober().scene().await?, before: before.as_ref() };
         // Objects are asked first: that is cheap.
         let (cheap, others): (Vec<_>, Vec<_>) =
-            checks.iter().partition(|check| matches!(check.value, Check::Resource(_)));
-        for check in cheap.into_iter().chain(others.into_iter().filter(|_| !alike)) {
-            if self.ask(check, &scene, None).await.outcome != Outcome::Pass {
+            in_turn(checks).into_iter().partition(|(_, check)| matches!(check.value, Check::Resource(_)));
+        for (_, check) in cheap.into_iter().chain(others.into_iter().filter(|_| !alike)) {
+            if self.ask(check, round, None).await.outcome != Outcome::Pass {
                 return Ok(Some(check.title().to_owned()));
             }
         }
