@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Said, labctl};
 
 /// What mdBook sends for a book of one chapter.
-fn sent(root: &str, edition: Value, content: &str) -> String {
+fn sent(root: &str, edition: &str, content: &str) -> String {
     let chapter = json!({
         "name": "One", "content": content, "number": [2], "sub_items": [], "path": "one.md", "source_path": "one.md",
         "parent_names": [],
@@ -29,7 +29,7 @@ fn chapter(said: &Said) -> Value {
 }
 
 fn filled(content: &str) -> Said {
-    labctl(&["book"], &sent(".", json!("learner"), content))
+    labctl(&["book"], &sent(".", "learner", content))
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_own_lab_is_found_from_the_books_folder_and_asks_for_no_files() {
         .replace("name: mtls-strict", "name: my-lab")
         .replace("Three namespaces", "{{ '{{#include /etc/passwd}}' }} Three");
     fs::write(lab.join("lab.yaml"), text).unwrap();
-    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), json!("trainer"), "{{#labctl lab ./my-lab}}"));
+    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), "trainer", "{{#labctl lab ./my-lab}}"));
     let content = chapter(&said)["content"].as_str().unwrap().to_owned();
     assert!(content.contains("<span class=\"seen locked\">● mTLS</span>") && content.contains("Solution"));
     assert!(content.contains(r"\{{#include /etc/passwd}}"), "mdBook takes it as text");
@@ -73,14 +73,14 @@ fn an_own_lab_is_found_from_the_books_folder_and_asks_for_no_files() {
 #[test]
 fn mistakes_say_where_they_are_and_what_to_write() {
     let cases = [
-        ("unknown directive", json!("learner"), "One.\n\n{{#labctl labz}}"),
-        ("far from every directive", json!("learner"), "{{#labctl}}"),
-        ("no argument", json!("learner"), "{{#labctl lab}}"),
-        ("too many arguments", json!("learner"), "{{#labctl labs all}}"),
-        ("unknown topic", json!("learner"), "{{#labctl reference verdict}}"),
-        ("unknown lab", json!("learner"), "{{#labctl lab mtls-strickt}}"),
-        ("no such folder", json!("learner"), "{{#labctl lab ./no-lab}}"),
-        ("unknown edition", json!("teacher"), "One."),
+        ("unknown directive", "learner", "One.\n\n{{#labctl labz}}"),
+        ("far from every directive", "learner", "{{#labctl}}"),
+        ("no argument", "learner", "{{#labctl lab}}"),
+        ("too many arguments", "learner", "{{#labctl labs all}}"),
+        ("unknown topic", "learner", "{{#labctl reference verdict}}"),
+        ("unknown lab", "learner", "{{#labctl lab mtls-strickt}}"),
+        ("no such folder", "learner", "{{#labctl lab ./no-lab}}"),
+        ("unknown edition", "teacher", "One."),
     ];
     let mut told = String::new();
     for (case, edition, content) in cases {
@@ -103,7 +103,7 @@ fn an_unsound_lab_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("lab")).unwrap();
     fs::write(folder.path().join("lab/lab.yaml"), "kind: Lab\n").unwrap();
-    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), json!("learner"), "{{#labctl lab ./lab}}"));
+    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), "learner", "{{#labctl lab ./lab}}"));
     assert_eq!(said.code, 6);
     insta::assert_snapshot!(said.stderr.replace(folder.path().to_str().unwrap(), "[folder]"));
 }
@@ -113,7 +113,7 @@ fn a_broken_recording_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("recorded")).unwrap();
     fs::write(folder.path().join("recorded/boards.json"), "{}").unwrap();
-    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), json!("learner"), "{{#labctl lab boards}}"));
+    let said = labctl(&["book"], &sent(folder.path().to_str().unwrap(), "learner", "{{#labctl lab boards}}"));
     assert_eq!(said.code, 4);
     insta::assert_snapshot!(said.stderr.replace(folder.path().to_str().unwrap(), "[folder]"));
 }
