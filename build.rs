@@ -1,7 +1,8 @@
-//! Labs and templates are part of the program: a file that appears or goes away makes it stale.
+//! Labs, templates and the guide are part of the program: a file that appears or goes away makes it stale.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=book");
     println!("cargo:rerun-if-changed=labs");
     println!("cargo:rerun-if-changed=templates");
     // The linker that Rust brings for this target can keep one of several functions with the same code. That is a good

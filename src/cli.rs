@@ -1,9 +1,11 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod book;
 mod call;
 mod cluster;
 mod completion;
+mod docs;
 mod down;
 mod error;
 mod explain;
@@ -36,7 +38,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-pub use error::CliError;
+pub use error::{CliError, EXIT_CODES};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,9 +60,15 @@ enum Command {
     /// Show what a proxy does about authentication
     #[command(after_help = auth::EXAMPLES)]
     Auth(auth::AuthArgs),
+    /// Fill in an mdBook with labs, as its preprocessor, and record what labs show
+    #[command(after_help = book::EXAMPLES)]
+    Book(book::BookArgs),
     /// Print what a shell needs to complete labctl's arguments
     #[command(after_help = completion::EXAMPLES)]
     Completion(completion::CompletionArgs),
+    /// Open the guide, or write it out
+    #[command(after_help = docs::EXAMPLES)]
+    Docs(docs::DocsArgs),
     /// Show what runs left on a Kubernetes, and remove it
     #[command(after_help = down::EXAMPLES)]
     Down(down::DownArgs),
@@ -125,7 +133,9 @@ impl Command {
     fn execute(self) -> Result<u8, CliError> {
         match self {
             Self::Auth(arguments) => arguments.execute(),
+            Self::Book(arguments) => arguments.execute(),
             Self::Completion(arguments) => arguments.execute(),
+            Self::Docs(arguments) => arguments.execute(),
             Self::Down(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Graph(arguments) => arguments.execute(),

@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: [`cli`] -> [`run`] -> [`probe`] and [`cluster`] -> `kube`. See `ARCHITECTURE.md`.
 
+pub mod book;
 pub mod cli;
 pub mod cluster;
 pub mod embedded;

@@ -2,10 +2,19 @@
 
 use crate::report::stream::words;
 
-/// What went wrong, what to do next, and the exit code that says of which kind it is.
-///
-/// Exit codes: 0 all required checks pass, 1 a check failed, 2 usage error or nothing to run, 3 warnings only,
-/// 4 environment (cluster, image, port), 5 deadline passed, 6 invalid lab content, 130 interrupted.
+/// The exit codes, and what each of them says.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "everything that was asked for holds"),
+    (1, "a check failed"),
+    (2, "usage error, or nothing to run"),
+    (3, "warnings only"),
+    (4, "environment: cluster, image, port, file"),
+    (5, "a deadline passed; more time could help"),
+    (6, "the lab is not sound"),
+    (130, "interrupted, after cleaning up"),
+];
+
+/// What went wrong, what to do next, and which of the [`EXIT_CODES`] says of which kind it is.
 #[derive(Debug)]
 pub struct CliError {
     /// What is wrong and where: one or more lines for stderr, without a trailing newline.

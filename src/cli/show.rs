@@ -3,7 +3,6 @@
 mod guide;
 mod json;
 mod markdown;
-mod solution;
 
 use clap::{Args, ValueEnum};
 

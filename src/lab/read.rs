@@ -222,7 +222,8 @@ fn unknown_verdict(text: &str, error: &UnknownVerdict) -> String {
 }
 
 fn verdict_hint(text: &str, error: &UnknownVerdict) -> String {
-    let words = || VERDICTS.iter().map(|verdict| verdict.split('(').next().unwrap_or(verdict)).collect::<Vec<_>>();
+    let written: Vec<&str> = VERDICTS.iter().map(|&(verdict, _)| verdict).collect();
+    let words = || written.iter().map(|verdict| verdict.split('(').next().unwrap_or(verdict)).collect::<Vec<_>>();
     match error {
         UnknownVerdict::Alert(unknown) => {
             let names: Vec<&str> = crate::probe::alert::ALERTS.iter().map(|&(_, name)| name).collect();
@@ -235,6 +236,6 @@ fn verdict_hint(text: &str, error: &UnknownVerdict) -> String {
         }
         UnknownVerdict::Shape(shape) => format!("write it as `{shape}`"),
         UnknownVerdict::Word(_) => super::problem::suggestion(text.split('(').next().unwrap_or(text), &words())
-            .unwrap_or_else(|| format!("there are: mtls, {}", VERDICTS.join(", "))),
+            .unwrap_or_else(|| format!("there are: mtls, {}", written.join(", "))),
     }
 }

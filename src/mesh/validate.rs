@@ -17,6 +17,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) use catalogue::spec as fields;
+pub(crate) use schema::Shape;
+
 use super::resources::Kind;
 
 /// What there is to say about an object.

@@ -37,18 +37,18 @@ pub enum Verdict {
     TlsOnly,
 }
 
-/// How each kind of verdict is written, for error messages.
-pub const VERDICTS: &[&str] = &[
-    "dns",
-    "http(<code>)",
-    "mtls(<spiffe id>)",
-    "no-endpoint",
-    "plaintext",
-    "refused",
-    "reset",
-    "timeout",
-    "tls-alert(<name>)",
-    "tls-only",
+/// How each kind of verdict is written, and what it means.
+pub const VERDICTS: &[(&str, &str)] = &[
+    ("dns", "the name does not exist"),
+    ("http(<code>)", "an answer that is not the application's success, such as a sidecar's 503"),
+    ("mtls(<spiffe id>)", "answered over mutual TLS, and this is who the client proved to be"),
+    ("no-endpoint", "the Service has no ready pod"),
+    ("plaintext", "answered, readable on the way"),
+    ("refused", "nobody listens there"),
+    ("reset", "the connection stood, then the other side closed it"),
+    ("timeout", "no answer in time"),
+    ("tls-alert(<name>)", "the handshake ended with this alert, such as `certificate required`"),
+    ("tls-only", "answered over TLS, and nobody proved who calls"),
 ];
 
 impl Verdict {
@@ -125,7 +125,7 @@ impl FromStr for Verdict {
 
 /// How verdicts of this kind are written, if there is such a kind.
 fn shape(word: &str) -> Option<&'static str> {
-    VERDICTS.iter().copied().find(|known| known.split('(').next() == Some(word))
+    VERDICTS.iter().map(|&(written, _)| written).find(|known| known.split('(').next() == Some(word))
 }
 
 /// Three digits, 100 to 599, written without a sign or leading zeros.

@@ -41,23 +41,36 @@ pub fn expected_word(expected: &Expected) -> String {
 
 /// The tone of a cell.
 pub fn tone(cell: &Cell) -> Tone {
-    match &cell.seen {
-        None | Some(Verdict::Dns | Verdict::NoEndpoint | Verdict::Timeout) => Tone::Unknown,
-        Some(Verdict::Mtls(_)) => Tone::Locked,
-        Some(Verdict::Plaintext | Verdict::TlsOnly) => Tone::Open,
-        Some(Verdict::Http(code)) if *code < 400 => Tone::Open,
-        Some(_) => Tone::Blocked,
+    cell.seen.as_ref().map_or(Tone::Unknown, tone_of)
+}
+
+/// The tone of a verdict.
+pub fn tone_of(verdict: &Verdict) -> Tone {
+    match verdict {
+        Verdict::Dns | Verdict::NoEndpoint | Verdict::Timeout => Tone::Unknown,
+        Verdict::Mtls(_) => Tone::Locked,
+        Verdict::Plaintext | Verdict::TlsOnly => Tone::Open,
+        Verdict::Http(code) if *code < 400 => Tone::Open,
+        Verdict::Http(_) | Verdict::Refused | Verdict::Reset | Verdict::TlsAlert(_) => Tone::Blocked,
     }
 }
 
 /// A mark that does without colour: how it travelled, or that it is not as expected.
 pub fn mark(cell: &Cell) -> &'static str {
-    match (cell.outcome, tone(cell)) {
-        (Outcome::Fail, _) => "✗",
-        (Outcome::Error, _) | (_, Tone::Unknown) => "?",
-        (Outcome::Pass, Tone::Locked) => "●",
-        (Outcome::Pass, Tone::Open) => "○",
-        (Outcome::Pass, Tone::Blocked) => "×",
+    match cell.outcome {
+        Outcome::Fail => "✗",
+        Outcome::Error => "?",
+        Outcome::Pass => tone_mark(tone(cell)),
+    }
+}
+
+/// The mark of a tone, where everything is as expected.
+pub fn tone_mark(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Unknown => "?",
+        Tone::Locked => "●",
+        Tone::Open => "○",
+        Tone::Blocked => "×",
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Unfold, markdown, solution};
+use super::{Unfold, markdown};
 use crate::{
+    book::{counted, solution},
     lab::{
         check::{Check, Matrix},
         model::{Lab, Step},
@@ -130,8 +131,4 @@ fn hints(out: &mut String, lab: &Lab, step: &Step, unfold: Unfold, style: Style)
         let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, &heading));
         *out += &markdown::render(&hint.text, 2, style);
     }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Unfold, solution};
-use crate::lab::{
-    check::{Check, Matrix},
-    model::{Lab, Step},
+use super::Unfold;
+use crate::{
+    book::solution,
+    lab::{
+        check::{Check, Matrix},
+        model::{Lab, Step},
+    },
 };
 
 /// The lab with these steps.

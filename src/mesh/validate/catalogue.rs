@@ -7,7 +7,7 @@ use super::schema::{Field, Shape, known, used};
 use crate::mesh::resources::Kind;
 
 /// The shape of a kind's spec.
-pub(super) fn spec(kind: Kind) -> Shape {
+pub(crate) fn spec(kind: Kind) -> Shape {
     Shape::Object(match kind {
         Kind::DestinationRule => DESTINATION_RULE,
         Kind::Gateway => GATEWAY,

@@ -6,7 +6,7 @@ use super::{Mistake, Path, Remark, Report, Stages};
 
 /// The shape of a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Not looked at.
     Any,
     /// `true` or `false`.
@@ -31,11 +31,11 @@ pub(super) enum Shape {
 
 /// A field of an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) shape: Shape,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
     /// Whether it has an effect here.
-    pub(super) used: bool,
+    pub(crate) used: bool,
 }
 
 /// A field that has an effect.

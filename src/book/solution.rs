@@ -1,24 +1,25 @@
-//! A step's solution as the commands that a trainee would type.
+//! What a step does and asks, as the commands that a trainee would type.
 
 use std::collections::BTreeMap;
 
 use crate::{
     lab::{
         action::{Action, Apply, Certificate, Exec, Mark, Reference},
-        model::{Lab, Step},
+        check::Http,
+        model::{Lab, Step, WorkloadName},
         outside::{NamespacedName, Outside, Target},
     },
     render::manifest,
 };
 
 /// The commands as a Markdown code block.
-pub(super) fn block(lab: &Lab, step: &Step) -> String {
+pub(crate) fn block(lab: &Lab, step: &Step) -> String {
     let commands: Vec<String> = step.solve.iter().map(|action| commands(lab, action)).collect();
     format!("```sh\n{}\n```\n", commands.join("\n"))
 }
 
 /// The commands of one action, ready to be pasted into a shell.
-pub(super) fn commands(lab: &Lab, action: &Action) -> String {
+pub(crate) fn commands(lab: &Lab, action: &Action) -> String {
     match action {
         Action::Annotate(mark) => marked("annotate", mark),
         Action::Apply(apply) => applied(apply),
@@ -31,6 +32,19 @@ pub(super) fn commands(lab: &Lab, action: &Action) -> String {
         Action::Restart(target) => format!("kubectl rollout restart {}", named(target)),
         Action::Scale(scale) => format!("kubectl scale {} --replicas={}", named(&scale.target), scale.replicas),
     }
+}
+
+/// The request of a check, ready to be pasted into a shell.
+pub(super) fn request(lab: &Lab, http: &Http) -> String {
+    let option = |name: &str, value: &str| [name.to_owned(), value.to_owned()];
+    let mut command = vec!["curl".to_owned(), "-sS".to_owned()];
+    if http.method != "GET" {
+        command.extend(option("-X", &http.method));
+    }
+    command.extend(http.headers.iter().flat_map(|(name, value)| option("-H", &format!("{name}: {value}"))));
+    command.extend(http.data.iter().flat_map(|data| option("-d", data)));
+    command.push(http.url.clone());
+    in_pod(lab, &http.from, &http.container, &command)
 }
 
 fn applied(apply: &Apply) -> String {
@@ -75,16 +89,20 @@ fn marked(verb: &str, mark: &Mark) -> String {
     format!("kubectl {verb} --overwrite {} {}", named(&mark.target), values.collect::<Vec<_>>().join(" "))
 }
 
-/// Picks a pod by its labels, because a workload is not always a Deployment.
 fn executed(lab: &Lab, exec: &Exec) -> String {
-    let workload = lab.workload(&exec.workload);
+    in_pod(lab, &exec.workload, &exec.container, &exec.command)
+}
+
+/// Picks a pod by its labels, because a workload is not always a Deployment.
+fn in_pod(lab: &Lab, workload: &WorkloadName, container: &str, command: &[String]) -> String {
+    let workload = lab.workload(workload);
     let pod = format!(
         "$(kubectl get pod -n {} -l {} -o name | head -n 1)",
         workload.namespace,
         quoted(&labels(&workload.selector)),
     );
-    let command: Vec<String> = exec.command.iter().map(|word| quoted(word)).collect();
-    format!("kubectl exec -n {} \"{pod}\" -c {} -- {}", workload.namespace, exec.container, command.join(" "))
+    let command: Vec<String> = command.iter().map(|word| quoted(word)).collect();
+    format!("kubectl exec -n {} \"{pod}\" -c {container} -- {}", workload.namespace, command.join(" "))
 }
 
 /// The request as somebody outside types it; the address stands in the variable that `labctl run --keep` exports.
