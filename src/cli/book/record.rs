@@ -10,9 +10,9 @@ use clap::{Args, ValueHint};
 use super::failed;
 use crate::{
     book::{difference, guide, recording::Recording},
-    cli::{CliError, interrupt, labs::LabArgs, output::print},
+    cli::{CliError, interrupt, labs, output::print},
     cluster::Target,
-    lab::{self, model::Lab},
+    lab::{Collection, model::Lab},
     mesh::install::Settings,
     report::{document::RunReport, progress::Progress, recorder::Recorder},
     run::{Interrupt, Options, event::Events, mesh::Mesh, result::Verdict, run},
@@ -38,9 +38,13 @@ impl RecordArgs {
     /// # Errors
     /// Exit code 1 for a difference, otherwise as `labctl run`.
     pub fn execute(self) -> Result<u8, CliError> {
-        let names = if self.labs.is_empty() { lab::bundled() } else { self.labs.clone() };
-        let load = |lab| LabArgs { lab, set: Vec::new() }.load();
-        let labs: Vec<Lab> = names.into_iter().map(load).collect::<Result<_, _>>()?;
+        let bundled = Collection::default();
+        let names = match &self.labs[..] {
+            [] => labs::list(&bundled)?.into_keys().collect(),
+            named => labs::search(&bundled, named)?,
+        };
+        let load = |name: &String| labs::load(&bundled, name, &[], &Settings::default().image);
+        let labs: Vec<Lab> = names.iter().map(load).collect::<Result<_, _>>()?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let mut differ = false;

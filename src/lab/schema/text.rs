@@ -93,6 +93,6 @@ choice!(
 
 /// The verdicts that are one word.
 fn verdicts() -> Vec<&'static str> {
-    let words = VERDICTS.iter().filter(|verdict| !verdict.contains('('));
-    std::iter::once("mtls").chain(words.copied()).collect()
+    let words = VERDICTS.iter().map(|&(verdict, _)| verdict).filter(|verdict| !verdict.contains('('));
+    std::iter::once("mtls").chain(words).collect()
 }
