@@ -71,13 +71,13 @@ impl Subject<'_> {
 pub fn lint(found: &Found) -> Vec<Finding> {
     let lab = match found.load(&[]) {
         Ok(lab) => lab,
-        Err(LoadError::Content(problems)) => return problems.into_iter().map(content::finding).collect(),
+        Err(LoadError::Content(problems)) => return problems.iter().map(content::finding).collect(),
         Err(LoadError::Setting(_)) => unreachable!("nothing was set"),
     };
     let subject = Subject { lab: &lab, found, replay: Replay::of(&lab), findings: RefCell::default() };
     rules::ALL.iter().for_each(|rule| rule(&subject));
     let mut findings = suppress::allowed(found, &lab, subject.findings.into_inner());
-    findings.sort_by(|a, b| (a.at.offset, a.code).cmp(&(b.at.offset, b.code)));
+    findings.sort_by_key(|finding| (finding.at.offset, finding.code));
     findings
 }
 

@@ -240,11 +240,6 @@ impl Problems {
         self.0.iter()
     }
 
-    /// Gives the problems away; at least one.
-    pub fn into_iter(self) -> impl Iterator<Item = Problem> {
-        self.0.into_iter()
-    }
-
     /// For a person: an excerpt for each, a caret under the place, and what to write instead.
     pub fn draw(&self, colour: bool) -> String {
         let canvas = Canvas { colour, ..Canvas::default() };

@@ -4,7 +4,7 @@ use super::{catalogue::Code, finding::Finding};
 use crate::lab::problem::{Problem, ProblemKind};
 
 /// A problem under its code.
-pub(super) fn finding(problem: Problem) -> Finding {
+pub(super) fn finding(problem: &Problem) -> Finding {
     let kind = problem.kind();
     Finding {
         code: code(kind),

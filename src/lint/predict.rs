@@ -94,7 +94,10 @@ impl<'a> Question<'a> {
     fn ask_from(&self, index: &Index, client: WorkloadId) -> Option<Seen> {
         let pod = index.workload(client);
         let service = index.find_service(&pod.namespace, self.host);
-        if service.is_some_and(|service| is_elsewhere(index, service) || is_routed(index, client, service)) {
+        let untold = |service| {
+            is_elsewhere(index, service) || index.endpoints(service).is_empty() || is_routed(index, client, service)
+        };
+        if service.is_some_and(untold) {
             return None;
         }
         let request = Request::new(client, Reached::Host { name: self.host, port: self.port });
@@ -142,10 +145,10 @@ pub fn members(index: &Index, workload: &Workload) -> Vec<WorkloadId> {
     index.workloads().filter(wanted).collect()
 }
 
-/// Whether a Service leads out of what the lab's objects describe.
+/// Whether it takes more than the lab's objects to tell where a Service leads.
 fn is_elsewhere(index: &Index, service: ServiceId) -> bool {
     let service = index.service(service);
-    service.external || service.selector.is_empty()
+    service.external || service.headless || service.selector.is_empty()
 }
 
 /// Whether a VirtualService may send the client's request somewhere else than to the Service that it names.

@@ -28,6 +28,20 @@ const MAKERS: &[&str] = &["DaemonSet", "Deployment", "Job", "ReplicaSet", "State
 /// Kinds of objects that only a lab's own actions make, so that one is there if, and only if, it was applied.
 const DECLARED: &[&str] = &["Deployment", "Service"];
 
+/// Kinds of objects that neither make pods nor decide about their traffic.
+const INERT: &[&str] = &[
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CustomResourceDefinition",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "ServiceAccount",
+];
+
 /// What there is only one of in a cluster.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Id {
@@ -37,12 +51,15 @@ struct Id {
     name: String,
 }
 
+/// `labels` or `annotations`.
+type Section = &'static str;
+
 /// An object, and what a manifest of it would not say.
 #[derive(Clone, Debug)]
 struct Standing {
     value: Value,
-    /// Labels that an action set or removed; a later `apply` leaves them as they are.
-    marks: BTreeMap<String, Option<String>>,
+    /// Labels and annotations that an action set or removed; a later `apply` leaves them as they are.
+    marks: BTreeMap<(Section, String), Option<String>>,
     /// For pods and their makers: the labels of the namespace when the pods were created.
     born: Labels,
 }
@@ -77,13 +94,13 @@ impl World {
     pub fn act(&mut self, action: &Action) -> Result<(), Reference> {
         self.index = OnceLock::new();
         match action {
-            Action::Annotate(mark) => self.change(&mark.target, |_| {}),
+            Action::Annotate(mark) => self.mark("annotations", mark),
             Action::Apply(apply) => {
                 apply.objects.iter().for_each(|object| self.apply(object));
                 Ok(())
             }
             Action::Delete(target) => self.delete(target),
-            Action::Label(mark) => self.label(mark),
+            Action::Label(mark) => self.mark("labels", mark),
             Action::Restart(target) => self.restart(target),
             Action::Scale(scale) => self.scale(scale),
             // None of these changes an object that decides who reaches whom.
@@ -109,10 +126,11 @@ impl World {
             if same_pods(&earlier.value, &standing.value) {
                 standing.born.clone_from(&earlier.born);
             }
-            let written = standing.value["metadata"]["labels"].clone();
-            let kept = standing.marks.iter().filter(|(label, _)| written.get(label.as_str()).is_none());
-            let kept: Vec<_> = kept.map(|(label, value)| (label.clone(), value.clone())).collect();
-            kept.iter().for_each(|(label, value)| set_label(&mut standing.value, label, value.as_deref()));
+            for ((section, key), value) in &earlier.marks {
+                if standing.value["metadata"][section].get(key).is_none() {
+                    set(&mut standing.value, section, key, value.as_deref());
+                }
+            }
         }
         self.objects.insert(id, Arc::new(standing));
     }
@@ -153,11 +171,11 @@ impl World {
         Ok(())
     }
 
-    fn label(&mut self, mark: &Mark) -> Result<(), Reference> {
+    fn mark(&mut self, section: Section, mark: &Mark) -> Result<(), Reference> {
         self.change(&mark.target, |standing| {
-            for (label, value) in &mark.values {
-                set_label(&mut standing.value, label, value.as_deref());
-                standing.marks.insert(label.clone(), value.clone());
+            for (key, value) in &mark.values {
+                set(&mut standing.value, section, key, value.as_deref());
+                standing.marks.insert((section, key.clone()), value.clone());
             }
         })
     }
@@ -224,12 +242,16 @@ impl World {
     }
 }
 
-/// Objects with an effect on who reaches whom that the mesh's policies say nothing about.
+/// Whether an object may have an effect on who reaches whom that nobody can tell on paper.
 fn decides_elsewhere(id: &Id, value: &Value) -> bool {
     let api_version = value["apiVersion"].as_str().unwrap_or_default();
-    let foreign = id.group.ends_with(".istio.io") && Kind::of(api_version, &id.kind).is_none();
     let unselective = id.kind == "Service" && value.pointer("/spec/selector").is_none();
-    foreign || unselective || matches!(id.kind.as_str(), "Endpoints" | "EndpointSlice" | "NetworkPolicy")
+    unselective || !(is_understood(&id.kind) || Kind::of(api_version, &id.kind).is_some())
+}
+
+/// Whether it is known of a kind of Kubernetes what its objects do to pods and to their traffic.
+pub fn is_understood(kind: &str) -> bool {
+    MAKERS.contains(&kind) || INERT.contains(&kind) || ["Namespace", "Pod", "Service"].contains(&kind)
 }
 
 /// A sidecar's own container is exempt from redirection: who asks from there is a client without a sidecar.
@@ -274,15 +296,15 @@ fn replicas(maker: &Value) -> u64 {
     maker.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1)
 }
 
-fn set_label(object: &mut Value, label: &str, value: Option<&str>) {
-    let labels = &mut object["metadata"]["labels"];
-    match (value, labels.as_object_mut()) {
-        (Some(value), Some(labels)) => {
-            labels.insert(label.to_owned(), json!(value));
+fn set(object: &mut Value, section: &str, key: &str, value: Option<&str>) {
+    let entries = &mut object["metadata"][section];
+    match (value, entries.as_object_mut()) {
+        (Some(value), Some(entries)) => {
+            entries.insert(key.to_owned(), json!(value));
         }
-        (Some(value), None) => *labels = json!({ label: value }),
-        (None, Some(labels)) => {
-            labels.remove(label);
+        (Some(value), None) => *entries = json!({ key: value }),
+        (None, Some(entries)) => {
+            entries.remove(key);
         }
         (None, None) => {}
     }
