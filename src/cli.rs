@@ -1,6 +1,8 @@
 //! Arguments in, exit code out. One file per subcommand; the work itself is done elsewhere.
 
 mod auth;
+mod call;
+mod cluster;
 mod completion;
 mod down;
 mod error;
@@ -10,16 +12,21 @@ mod image;
 mod interrupt;
 mod kubernetes;
 pub mod labs;
+mod lint;
 mod list;
 mod man;
 mod mesh;
 mod migrate;
+mod new;
 pub mod output;
 mod pack;
 mod question;
+mod render;
 mod run;
+mod schema;
 mod show;
 mod sidecar;
+mod tap;
 mod test;
 mod unpack;
 mod version;
@@ -66,6 +73,9 @@ enum Command {
     /// Pack labctl as a container image, for clusters that have to get it from somewhere
     #[command(after_help = image::EXAMPLES)]
     Image(image::ImageArgs),
+    /// Find what is wrong with labs, without a cluster
+    #[command(after_help = lint::EXAMPLES)]
+    Lint(lint::LintArgs),
     /// List the labs
     List(list::ListArgs),
     /// Print the manual page, or write one for each subcommand
@@ -77,16 +87,28 @@ enum Command {
     /// Say policies of the old API (authentication.istio.io) in the new one
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Make a lab of your own
+    #[command(after_help = new::EXAMPLES)]
+    New(new::NewArgs),
     /// Pack labs with all that they need into one file
     #[command(after_help = pack::EXAMPLES)]
     Pack(pack::PackArgs),
+    /// Print the manifests of a lab, as they are applied
+    #[command(after_help = render::EXAMPLES)]
+    Render(render::RenderArgs),
     /// Run a lab: do its steps, check what must be seen, grade, clean up
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
+    /// Print the JSON Schema of lab files, for editors
+    #[command(after_help = schema::EXAMPLES)]
+    Schema(schema::SchemaArgs),
     /// Show what a trainee reads
     Show(show::ShowArgs),
     /// Wrap any two programs in mutual TLS, with listeners and addresses from a file
     Sidecar(sidecar::SidecarArgs),
+    /// Show what travels between two pods, as somebody on the way sees it
+    #[command(after_help = tap::EXAMPLES)]
+    Tap(tap::TapArgs),
     /// Prove labs: red before each solution, green after it, clean in the end
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestArgs),
@@ -108,14 +130,19 @@ impl Command {
             Self::Explain(arguments) => arguments.execute(),
             Self::Graph(arguments) => arguments.execute(),
             Self::Image(arguments) => arguments.execute(),
+            Self::Lint(arguments) => arguments.execute(),
             Self::List(arguments) => arguments.execute(),
             Self::Man(arguments) => arguments.execute(),
             Self::Mesh(arguments) => arguments.execute(),
             Self::Migrate(arguments) => arguments.execute(),
+            Self::New(arguments) => arguments.execute(),
             Self::Pack(arguments) => arguments.execute(),
+            Self::Render(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
+            Self::Schema(arguments) => arguments.execute(),
             Self::Show(arguments) => arguments.execute(),
             Self::Sidecar(arguments) => arguments.execute(),
+            Self::Tap(arguments) => arguments.execute(),
             Self::Test(arguments) => arguments.execute(),
             Self::Unpack(arguments) => arguments.execute(),
             Self::Version(arguments) => arguments.execute(),

@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod host;
 pub mod image;
 pub mod lab;
+pub mod lint;
 pub mod mesh;
 pub mod probe;
 pub mod programs;

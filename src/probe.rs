@@ -6,6 +6,7 @@ pub mod assertion;
 pub mod certificate;
 pub mod control;
 pub mod curl;
+pub mod edge;
 pub mod finding;
 pub mod http;
 pub mod interpret;

@@ -7,7 +7,7 @@ pub mod manifest;
 pub mod object;
 mod templates;
 
-pub use engine::{fill, labctl};
+pub use engine::{fill, labctl, variables};
 pub use error::{Excerpt, RenderError};
 pub use templates::Templates;
 pub(crate) use templates::is_within;

@@ -10,9 +10,11 @@ pub mod html;
 pub mod junit;
 pub mod label;
 pub mod progress;
+pub mod proof;
 pub mod recorder;
 pub mod stream;
 pub mod style;
+pub mod tap;
 pub mod terminal;
 pub mod text;
 
@@ -50,6 +52,19 @@ pub enum ReportError {
     /// Not YAML.
     #[error("cannot write YAML: {0}")]
     Yaml(serde_yaml::Error),
+}
+
+/// The report as a file of this kind has it.
+///
+/// # Errors
+/// See [`ReportError`].
+pub fn of_kind(kind: file::Kind, report: &RunReport) -> Result<String, ReportError> {
+    match kind {
+        file::Kind::Html => html::page(report),
+        file::Kind::Json => json(report),
+        file::Kind::Junit => junit::xml(report),
+        file::Kind::Yaml => yaml(report),
+    }
 }
 
 /// The report as JSON, with a newline at its end.

@@ -6,6 +6,7 @@ mod act;
 mod certificate;
 mod clash;
 pub mod context;
+mod edge;
 pub mod event;
 pub mod keep;
 pub mod mesh;

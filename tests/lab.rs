@@ -1,7 +1,11 @@
 //! Labs through the public door: the bundled ones load, broken ones say what is wrong, where, and what to write instead.
 
-#[path = "lab/truth.rs"]
-mod truth;
+#[path = "lab/lint.rs"]
+mod lint;
+#[path = "lab/own.rs"]
+mod own;
+#[path = "lab/schema.rs"]
+mod schema;
 
 use std::{
     fs,
@@ -148,7 +152,7 @@ fn parameters_reach_every_text() {
     let folder = folder();
     let found = lab::find(folder.path().to_str().unwrap()).unwrap();
     let lab = found.load(&[("project".to_owned(), "bar".to_owned())]).unwrap();
-    assert_eq!(lab.steps[0].text, "Close the door of bar.");
+    assert_eq!(lab.steps[0].text.value, "Close the door of bar.");
     assert_eq!(lab.objects().next().unwrap().name(), "bar");
     let server = lab.workloads.values().find(|workload| workload.service.is_some()).unwrap();
     assert_eq!(

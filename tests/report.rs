@@ -1,5 +1,8 @@
 //! Every report of a run, from recorded events: passed, failed, inconclusive, interrupted.
 
+#[path = "report/proof.rs"]
+mod proof;
+
 use std::time::Duration;
 
 use labctl::{

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{CliError, kubernetes::KubernetesArgs, output::print},
+    cli::{CliError, call::Typed, kubernetes::KubernetesArgs, output::print},
     lab::{
         position::Span,
         problem::{self, ProblemKind, Problems},
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-use pair::{Explained, Typed};
+use pair::Explained;
 
 /// What the help shows besides the options.
 pub const EXAMPLES: &str = "\

@@ -1,12 +1,17 @@
-//! Finds and loads the lab of a command line, with errors that a trainer can act on.
+//! Finds and loads the labs of a command line, with errors that a trainer can act on.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::ValueHint;
 
 use crate::{
     cli::CliError,
-    lab::{Collection, CollectionError, FindError, LoadError, Origin, model::Lab, pack::PackError, problem::Problems},
+    lab::{
+        Collection, CollectionError, FindError, Found, LoadError, Origin,
+        model::{Lab, Step},
+        nearest::nearest,
+        pack::PackError,
+    },
     mesh::install::Settings,
     report::stream::words,
 };
@@ -66,9 +71,8 @@ pub struct LabArgs {
     /// Set a parameter of the lab
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
-    /// Where it is looked for.
     #[command(flatten)]
-    pub from: LabsArgs,
+    from: LabsArgs,
 }
 
 impl LabArgs {
@@ -86,43 +90,83 @@ impl LabArgs {
     /// As [`LabArgs::load`].
     pub fn load_for(&self, image: &str) -> Result<Lab, CliError> {
         let collection = self.from.collection()?;
-        let list = collection.list().map_err(|error| not_found(&error))?;
-        if let Some(Origin::Own { from, shadows: true }) = list.get(&self.lab) {
+        if let Some(Origin::Own { from, shadows: true }) = list(&collection)?.get(&self.lab) {
             words(&format!("note: `{}` is the lab in {}, not the bundled one\n", self.lab, from.display()));
         }
         load(&collection, &self.lab, &self.set, image)
     }
 }
 
+/// All labs of a collection, by name.
+///
+/// # Errors
+/// Exit code 6 for a folder that can no longer be looked into.
+pub fn list(collection: &Collection) -> Result<BTreeMap<String, Origin>, CliError> {
+    collection.list().map_err(|error| not_found(&error))
+}
+
+/// The labs that a command line means; see [`Collection::search`].
+///
+/// # Errors
+/// Exit code 2 for a folder without labs, 6 for one that cannot be looked into.
+pub fn search(collection: &Collection, names_or_paths: &[String]) -> Result<Vec<String>, CliError> {
+    collection.search(names_or_paths).map_err(|error| not_found(&error))
+}
+
+/// Finds a lab of a collection.
+///
+/// # Errors
+/// Exit code 2 for a lab that is not there, 6 for one that cannot be read.
+pub fn find(collection: &Collection, name_or_path: &str) -> Result<Found, CliError> {
+    collection.find(name_or_path).map_err(|error| not_found(&error))
+}
+
 /// Loads a lab of a collection.
 ///
 /// # Errors
 /// As [`LabArgs::load`].
-pub(super) fn load(collection: &Collection, lab: &str, set: &[(String, String)], image: &str) -> Result<Lab, CliError> {
-    let found = collection.find(lab).map_err(|error| not_found(&error))?;
-    found.load_for(set, image).map_err(|error| match error {
-        LoadError::Content(problems) => unsound(lab, &problems, collection),
-        LoadError::Setting(error) => {
-            CliError::new(USAGE, error.to_string()).hint(format!("`labctl show {lab}` lists the parameters"))
-        }
-    })
+pub fn load(collection: &Collection, lab: &str, set: &[(String, String)], image: &str) -> Result<Lab, CliError> {
+    find(collection, lab)?.load_for(set, image).map_err(|error| not_loaded(collection, lab, error))
 }
 
-fn unsound(lab: &str, problems: &Problems, collection: &Collection) -> CliError {
+/// Says why a lab that was found, and is called so on the command line, cannot be loaded.
+pub fn not_loaded(collection: &Collection, named: &str, error: LoadError) -> CliError {
+    let problems = match error {
+        LoadError::Content(problems) => problems,
+        LoadError::Setting(error) => {
+            let hint = format!("`labctl show {named}` lists the parameters");
+            return CliError::new(USAGE, error.to_string()).hint(hint);
+        }
+    };
     let count = problems.iter().count();
     let plural = if count == 1 { "problem" } else { "problems" };
     let drawn = problems.draw(crate::report::style::colour(&std::io::stderr()));
-    let error = CliError::new(CONTENT, format!("`{lab}` is not a sound lab: {count} {plural}\n\n{drawn}"));
-    let (own, packed) =
-        (env!("CARGO_PKG_VERSION"), collection.pack().map(|pack| pack.labctl().escape_debug().to_string()));
-    match packed.filter(|packed| packed != own) {
+    let error = CliError::new(CONTENT, format!("`{named}` is not a sound lab: {count} {plural}\n\n{drawn}"));
+    let own = env!("CARGO_PKG_VERSION");
+    match collection.pack().map(|pack| pack.labctl().escape_debug().to_string()).filter(|packed| packed != own) {
         Some(packed) => error.hint(format!("it was packed by labctl {packed}, and this is {own}")),
         None => error,
     }
 }
 
+/// The step of this name, and its place in the lab.
+///
+/// # Errors
+/// Exit code 2 if the lab has none.
+pub fn step<'a>(lab: &'a Lab, name: &str) -> Result<(usize, &'a Step), CliError> {
+    let found = lab.steps.iter().enumerate().find(|(_, step)| step.name.value == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = lab.steps.iter().map(|step| step.name.as_str()).collect();
+        let hint = match nearest(name, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", names.join(", ")),
+        };
+        CliError::new(USAGE, format!("the lab `{}` has no step `{name}`", lab.metadata.name)).hint(hint)
+    })
+}
+
 /// Says what can be done about a lab that is not there.
-pub(super) fn not_found(error: &FindError) -> CliError {
+fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     cli::{
         CliError,
-        labs::{LabsArgs, load, not_found},
+        labs::{self, LabsArgs, load},
         output::print,
     },
     lab::{Origin, model::Lab},
@@ -48,14 +48,14 @@ impl ListArgs {
     /// If a lab is not sound, or nobody can write.
     pub fn execute(self) -> Result<u8, CliError> {
         let collection = self.from.collection()?;
-        let mut labs = Vec::new();
-        for (name, origin) in collection.list().map_err(|error| not_found(&error))? {
+        let mut listed = Vec::new();
+        for (name, origin) in labs::list(&collection)? {
             let lab = load(&collection, &name, &[], &Settings::default().image)?;
-            labs.push(Listed { name, origin, lab });
+            listed.push(Listed { name, origin, lab });
         }
         print(&match self.output {
-            Format::Json => json(&labs),
-            Format::Table => table(&labs, Style::of_stdout()),
+            Format::Json => json(&listed),
+            Format::Table => table(&listed, Style::of_stdout()),
         })?;
         Ok(0)
     }

@@ -65,38 +65,56 @@ pub(super) fn on_cluster<T>(
     deadline: Duration,
     work: impl AsyncFnOnce(&Cluster, &Patience) -> Result<T, MeshError>,
 ) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Runtime::new();
-    let runtime = runtime.map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
     let progress = Arc::new(Mutex::new(Progress::without_steps()));
     let shown = progress.clone();
     let tell = move |text: &str| {
         let event = Event::Waiting { text: text.to_owned() };
         shown.lock().expect("showing an event does not panic").read(&event);
     };
+    let done = attended(target, async |cluster, interrupt| {
+        let patience = Patience::telling(deadline, tell);
+        tokio::select! {
+            done = work(cluster, &patience) => done.map_err(|error| told(&error)),
+            () = interrupt.stop.cancelled() => Err(interrupted()),
+        }
+    });
+    progress.lock().expect("showing an event does not panic").clear();
+    done
+}
+
+/// Reaches the cluster and does `work` on it, which ends as it should when somebody interrupts; twice, and it is dropped.
+pub(super) fn attended<T>(
+    target: &Target,
+    work: impl AsyncFnOnce(&Cluster, &Interrupt) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
     let done = runtime.block_on(async {
         let interrupt = Interrupt::default();
         let _signals = interrupt::listen(&interrupt)
             .map_err(|error| CliError::new(4, format!("cannot listen for signals: {error}")))?;
-        let working = async {
-            let connection = connect(target).await.map_err(MeshError::from)?;
-            let cluster = Cluster::new(connection.client(), RunId::random());
-            let done = work(&cluster, &Patience::telling(deadline, tell)).await;
-            connection.close().await;
-            done
+        let connection = tokio::select! {
+            connected = connect(target) => connected.map_err(|error| told(&error.into()))?,
+            () = interrupt.stop.cancelled() => return Err(interrupted()),
         };
-        tokio::select! {
-            done = working => done.map_err(|error| told(&error)),
-            () = interrupt.stop.cancelled() => {
-                Err(CliError::new(130, "interrupted").hint("the same command again goes on where this one stopped"))
-            }
-        }
+        let cluster = Cluster::new(connection.client(), RunId::random());
+        let done = tokio::select! {
+            done = work(&cluster, &interrupt) => done,
+            () = interrupt.give_up.cancelled() => Err(interrupted()),
+        };
+        connection.close().await;
+        done
     });
-    progress.lock().expect("showing an event does not panic").clear();
     runtime.shutdown_background();
     done
 }
 
-fn told(error: &MeshError) -> CliError {
+fn interrupted() -> CliError {
+    CliError::new(130, "interrupted").hint("the same command again goes on where this one stopped")
+}
+
+/// What is wrong with a mesh or its cluster, as a command says it.
+pub(super) fn told(error: &MeshError) -> CliError {
     let code = if matches!(error, MeshError::Cluster(ClusterError::Late { .. })) { 5 } else { 4 };
     let told = CliError::new(code, error.to_string());
     error.hint().iter().fold(told, |told, hint| told.hints(hint))

@@ -7,5 +7,13 @@ use crate::{cli::CliError, report::stream};
 /// # Errors
 /// Exit code 4 if it cannot be written, because a disk is full for instance.
 pub fn print(text: &str) -> Result<(), CliError> {
-    stream::data(text).map_err(|error| CliError::new(4, format!("cannot write to standard output: {error}")))
+    print_more(text).map(drop)
+}
+
+/// The same, by a command that goes on as long as somebody reads: answers whether somebody does.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_more(text: &str) -> Result<bool, CliError> {
+    stream::more_data(text).map_err(|error| CliError::new(4, format!("cannot write to standard output: {error}")))
 }

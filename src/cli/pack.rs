@@ -6,13 +6,13 @@ use clap::{Args, ValueHint};
 
 use super::{
     CliError,
-    labs::{CONTENT, LabsArgs, load, not_found},
+    labs::{CONTENT, LabsArgs, find, load, search},
     output::print,
 };
 use crate::{
     image::blob::digest,
     lab::{
-        self, Collection,
+        Collection,
         pack::{Pack, PackError},
     },
     mesh::install::Settings,
@@ -49,9 +49,9 @@ impl PackArgs {
     pub fn execute(self) -> Result<u8, CliError> {
         let collection = self.from.collection()?;
         let mut found = Vec::new();
-        for name in lab::search(&self.labs).map_err(|error| not_found(&error))? {
+        for name in search(&collection, &self.labs)? {
             let lab = load(&collection, &name, &[], &Settings::default().image)?;
-            found.push((lab.metadata.name, collection.find(&name).map_err(|error| not_found(&error))?));
+            found.push((lab.metadata.name, find(&collection, &name)?));
         }
         let pack = Pack::of(found.iter().map(|(name, found)| (name.as_str(), found)));
         let (pack, bytes) =

@@ -7,13 +7,13 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{CliError, interrupt, kubernetes::KubernetesArgs, labs::LabArgs, mesh::install::image};
+use super::{CliError, cluster::ClusterArgs, interrupt, labs::LabArgs, mesh::install::image};
 use crate::{
     cluster::Target,
     lab::model::Lab,
     mesh::install::Settings,
     report::{
-        Format,
+        self, Format,
         document::RunReport,
         file::{ReportFile, Wanted},
         terminal::Terminal,
@@ -46,15 +46,6 @@ Exit codes:
 const TOO_FEW_FILES: [&str; 2] = ["Too many open files", "this process may open"];
 const FILES_HINT: &str = "allow more open files with `ulimit -n 1024`, and try again";
 
-/// Where a lab runs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum On {
-    /// In this process: nothing to install, gone afterwards
-    Embedded,
-    /// On a Kubernetes that is there
-    K8s,
-}
-
 /// Whose mesh a lab runs in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum MeshKind {
@@ -69,11 +60,8 @@ enum MeshKind {
 pub struct RunArgs {
     #[command(flatten)]
     lab: LabArgs,
-    /// Which cluster to use [default: embedded, or k8s with --context or --kubeconfig]
-    #[arg(long, value_enum)]
-    on: Option<On>,
     #[command(flatten)]
-    kubernetes: KubernetesArgs,
+    cluster: ClusterArgs,
     /// The mesh to run in
     #[arg(long, value_enum, default_value_t = MeshKind::Labctl)]
     mesh: MeshKind,
@@ -108,7 +96,7 @@ impl RunArgs {
         self.check_usage()?;
         let image = self.image.clone().unwrap_or_else(|| Settings::default().image);
         let lab = self.lab.load_for(&image)?;
-        let target = self.target()?;
+        let target = self.cluster.target()?;
         let mesh = match self.mesh {
             MeshKind::Istio => Mesh::Istio,
             MeshKind::Labctl => Mesh::Labctl { image },
@@ -125,43 +113,24 @@ impl RunArgs {
         let shown = terminal.lock().expect("reading an event does not panic").written();
         let mut written = shown.map_err(|error| CliError::new(4, error.to_string()));
         for file in files {
-            written = written.and(file.write(&report).map_err(|error| CliError::new(4, error.to_string())));
+            let filled = file.write(|kind| report::of_kind(kind, &report));
+            written = written.and(filled.map_err(|error| CliError::new(4, error.to_string())));
         }
         conclude(&report, &options.target)?;
         written.map(|()| report.run.exit_code)
     }
 
     fn check_usage(&self) -> Result<(), CliError> {
-        if self.on == Some(On::Embedded) && self.kubernetes.named() {
-            return Err(CliError::new(2, "--context and --kubeconfig name a cluster, --on embedded starts its own")
-                .hint("leave one of them out"));
+        if self.cluster.embedded() && self.mesh == MeshKind::Istio {
+            let message = "--mesh istio is for a Kubernetes that is there";
+            return Err(CliError::new(2, message).hint("name it with --context, or say --on k8s"));
         }
-        let embedded = self.on == Some(On::Embedded) || self.on.is_none() && !self.kubernetes.named();
-        let only = "is for a Kubernetes that is there";
-        if embedded && self.mesh == MeshKind::Istio {
-            return Err(
-                CliError::new(2, format!("--mesh istio {only}")).hint("name it with --context, or say --on k8s")
-            );
-        }
-        if embedded && self.image.is_some() {
-            return Err(CliError::new(2, format!("--image {only}: the embedded cluster has no images but its own"))
-                .hint("name it with --context, or say --on k8s"));
-        }
-        Ok(())
-    }
-
-    /// The cluster to use, after the question whether it is meant.
-    fn target(&self) -> Result<Target, CliError> {
-        match self.on {
-            Some(On::Embedded) => Ok(Target::Embedded),
-            None if !self.kubernetes.named() => Ok(Target::Embedded),
-            Some(On::K8s) | None => self.kubernetes.consented(),
-        }
+        self.cluster.check_usage(self.image.as_deref())
     }
 }
 
 /// Opens all report files, so that one that cannot be written is found out before anything is done.
-fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
+pub(super) fn open(wanted: Vec<Wanted>) -> Result<Vec<ReportFile>, CliError> {
     for (index, report) in wanted.iter().enumerate() {
         if wanted[..index].iter().any(|earlier| earlier.path == report.path) {
             let message = format!("two reports would go to {}", report.path.display());

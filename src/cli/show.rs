@@ -8,12 +8,12 @@ mod solution;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{CliError, labs::LabArgs, output::print},
-    lab::{
-        model::{Lab, Step},
-        nearest::nearest,
+    cli::{
+        CliError,
+        labs::{LabArgs, step},
+        output::print,
+        render::manifests,
     },
-    render::manifest,
     report::style::Style,
 };
 
@@ -40,7 +40,7 @@ pub struct ShowArgs {
     /// Show how each step is solved
     #[arg(long)]
     solution: bool,
-    /// Only the manifests that the solution applies, for `kubectl apply -f -`
+    /// Only the manifests that the solution applies, as `labctl render` prints them
     #[arg(long, conflicts_with_all = ["hints", "solution", "output"])]
     manifests: bool,
     /// How to write the lab
@@ -63,35 +63,16 @@ impl ShowArgs {
     pub fn execute(self) -> Result<u8, CliError> {
         let lab = self.lab.load()?;
         let steps = match &self.step {
-            Some(name) => vec![find(&lab, name)?],
+            Some(name) => vec![step(&lab, name)?],
             None => lab.steps.iter().enumerate().collect(),
         };
         let unfold = Unfold { hints: self.hints, solution: self.solution };
         print(&match self.output {
-            _ if self.manifests => manifests(&lab, &steps, self.step.is_none()),
+            _ if self.manifests => manifests(&lab, self.step.as_ref().map(|_| steps[0].1)),
             Format::Json => json::document(&lab, &steps, unfold),
             Format::Text if self.step.is_some() => guide::steps(&lab, &steps, unfold, Style::of_stdout()),
             Format::Text => guide::whole(&lab, &steps, unfold, Style::of_stdout()),
         })?;
         Ok(0)
     }
-}
-
-fn find<'a>(lab: &'a Lab, name: &str) -> Result<(usize, &'a Step), CliError> {
-    let found = lab.steps.iter().enumerate().find(|(_, step)| step.name.value == name);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = lab.steps.iter().map(|step| step.name.as_str()).collect();
-        let hint = match nearest(name, &names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are: {}", names.join(", ")),
-        };
-        CliError::new(2, format!("the lab `{}` has no step `{name}`", lab.metadata.name)).hint(hint)
-    })
-}
-
-/// Of a step what it applies; of the whole lab also what stands before its first step.
-fn manifests(lab: &Lab, steps: &[(usize, &Step)], whole: bool) -> String {
-    let setup = if whole { &lab.setup[..] } else { &[] };
-    let actions = setup.iter().chain(steps.iter().flat_map(|(_, step)| &step.solve));
-    manifest::write(actions.flat_map(|action| action.objects()))
 }

@@ -41,6 +41,17 @@ pub enum ClusterError {
         /// How long it has been silent, and the last failure.
         why: String,
     },
+    /// Nobody outside of the cluster reaches a Service, at least not as it is meant to be reached.
+    #[error(
+        "nobody outside reaches Service {service}: it has no load balancer's address, {why}, and through the API server one \
+         would come to its pods behind their sidecars, where no policy holds"
+    )]
+    NoWayIn {
+        /// Its namespace and name.
+        service: String,
+        /// Why the nodes do not lead to it.
+        why: String,
+    },
     /// The API server refused, or did not answer.
     #[error("cannot {doing}: {why}")]
     Request {
@@ -84,6 +95,9 @@ impl ClusterError {
         match self {
             Self::Clash(clashes) => Some(way_out(clashes, "")),
             Self::Late { .. } => Some("give it longer with --deadline, for example `--deadline 5m`".into()),
+            Self::NoWayIn { .. } => {
+                Some("give the cluster load balancers, or let this machine reach the ports of its nodes".into())
+            }
             Self::Rights(missing) => Some(granting(missing)),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
             Self::Connect(_) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams, core::ResourceExt};
 
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, mesh_status::SIDECAR};
 
 impl Cluster {
     /// The pods of a namespace with these labels.
@@ -19,6 +19,12 @@ impl Cluster {
         let found = pods.list(&parameters).await;
         Ok(found.map_err(ClusterError::request(format!("list the pods of {namespace}")))?.items)
     }
+}
+
+/// Whether the pod is a proxy and nothing else, as a gateway is.
+pub fn is_proxy(pod: &Pod) -> bool {
+    let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice());
+    matches!(containers, Some([only]) if only.name == SIDECAR)
 }
 
 /// The pod of this name; without a namespace, in that of the client.

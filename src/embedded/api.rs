@@ -62,6 +62,7 @@ use self::{
 };
 use super::{
     auth::{User, token::TokenKey},
+    objects::selector::FieldSelector,
     store::Store,
 };
 
@@ -143,7 +144,9 @@ impl Server {
             Path::Other(segments) => return self.other(&user, request.method(), request.headers(), &segments),
         };
         let verb = Verb::of(request.method(), &target, &query).ok_or_else(Status::method_not_allowed)?;
-        self.authorize(&user, Action::of(verb, &target))?;
+        let selector =
+            query.value("fieldSelector").and_then(|text| FieldSelector::parse(text).ok()).unwrap_or_default();
+        self.authorize(&user, Action::of(verb, &target, &selector))?;
         let resource = self.registry().find(&target.group, &target.resource);
         let resource = resource.filter(|resource| resource.version(&target.version).is_some());
         let Some(resource) = resource else { return self.unknown(&target) };

@@ -13,10 +13,14 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 pub use crate::wire::conversation::Direction;
 
@@ -35,6 +39,8 @@ pub struct Seen {
     pub client: SocketAddr,
     /// To whom.
     pub server: SocketAddr,
+    /// How long after this tap was opened.
+    pub after: Duration,
     /// What happened.
     pub what: What,
 }
@@ -77,7 +83,7 @@ impl Taps {
     /// # Errors
     /// `QuotaExceeded` if four are open already.
     pub fn open(&self, peers: BTreeSet<IpAddr>) -> io::Result<Tap> {
-        let queue = Arc::new(Queue { peers, state: Mutex::default(), more: Notify::new() });
+        let queue = Arc::new(Queue::new(peers));
         let mut open = lock(&self.open);
         open.retain(|queue| queue.upgrade().is_some_and(|queue| queue.is_open()));
         if open.len() >= MOST {
@@ -136,7 +142,7 @@ impl Watched {
     fn tell(&self, what: &What) {
         for queue in &self.queues {
             let Self { connection, client, server, .. } = *self;
-            queue.put(Seen { connection, client, server, what: what.clone() });
+            queue.put(Seen { connection, client, server, after: queue.opened.elapsed(), what: what.clone() });
         }
     }
 }
@@ -151,6 +157,7 @@ impl Drop for Watched {
 #[derive(Debug)]
 struct Queue {
     peers: BTreeSet<IpAddr>,
+    opened: Instant,
     state: Mutex<State>,
     more: Notify,
 }
@@ -166,6 +173,10 @@ struct State {
 }
 
 impl Queue {
+    fn new(peers: BTreeSet<IpAddr>) -> Self {
+        Self { peers, opened: Instant::now(), state: Mutex::default(), more: Notify::new() }
+    }
+
     fn put(&self, mut seen: Seen) {
         let mut state = lock(&self.state);
         if state.closed {
@@ -215,7 +226,7 @@ pub struct Tap {
 impl Tap {
     /// A tap that another process has. `Feed` is where its words are put; the receiver tells when they are enough.
     pub fn fed() -> (Feed, oneshot::Receiver<()>, Self) {
-        let queue = Arc::new(Queue { peers: BTreeSet::new(), state: Mutex::default(), more: Notify::new() });
+        let queue = Arc::new(Queue::new(BTreeSet::new()));
         let (enough, told) = oneshot::channel();
         (Feed(queue.clone()), told, Self { queue, enough: Some(enough) })
     }
@@ -317,7 +328,7 @@ mod tests {
         taps.watch(address("10.0.0.1:1"), address("10.0.0.2:2"), peer.parse().unwrap())
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_tap_sees_the_connections_with_its_peers_in_order() {
         let taps = Taps::default();
         assert!(watch(&taps, "10.0.0.2").is_none());
@@ -329,7 +340,7 @@ mod tests {
         assert_eq!(tap.next().await.unwrap().what, What::Opened);
         let bytes = tap.next().await.unwrap();
         let text = serde_json::to_string(&bytes).unwrap();
-        insta::assert_snapshot!(text, @r#"{"connection":0,"client":"10.0.0.1:1","server":"10.0.0.2:2","what":{"bytes":{"direction":"toServer","data":"YQ=="}}}"#);
+        insta::assert_snapshot!(text, @r#"{"connection":0,"client":"10.0.0.1:1","server":"10.0.0.2:2","after":{"secs":0,"nanos":0},"what":{"bytes":{"direction":"toServer","data":"YQ=="}}}"#);
         assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), bytes);
         assert_eq!(tap.rest().len(), 1);
         drop(tap);

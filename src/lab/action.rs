@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    lab::{model::WorkloadName, position::Located},
+    lab::{model::WorkloadName, outside::Outside, position::Located},
     render::object::Object,
 };
 
@@ -18,6 +18,8 @@ pub enum Action {
     Certificate(Certificate),
     /// `delete`: deletes an object and waits until it is gone. One that is not there is an error.
     Delete(Reference),
+    /// `edge`: asks from outside of the cluster, and must be answered.
+    Edge(Outside),
     /// `exec`: runs a command in a workload's container.
     Exec(Exec),
     /// `label`: sets labels of an object, or removes them.
@@ -46,6 +48,7 @@ impl Action {
             Self::Apply(_) => "apply",
             Self::Certificate(_) => "certificate",
             Self::Delete(_) => "delete",
+            Self::Edge(_) => "edge",
             Self::Exec(_) => "exec",
             Self::Label(_) => "label",
             Self::Refused(_) => "refused",
@@ -78,6 +81,8 @@ pub struct Refused {
 /// A certificate, signed by an authority that each run makes for itself.
 #[derive(Clone, Debug)]
 pub struct Certificate {
+    /// Which of the run's authorities; the lab's unless another is named.
+    pub authority: Option<String>,
     /// The Secret for `tls.crt`, `tls.key` and the authority's `ca.crt`.
     pub secret: String,
     /// Where it is.

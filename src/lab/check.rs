@@ -1,6 +1,7 @@
 //! What must be seen in a cluster: declared, so that the guide can show it and the runner can grade it.
 
 pub mod certificate;
+pub mod edge;
 pub mod wire;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use crate::{
 pub enum Check {
     /// `certificate`: what a server, or a sidecar, presents.
     Certificate(certificate::Certificate),
+    /// `edge`: one request from outside of the cluster.
+    Edge(Box<edge::Edge>),
     /// `http`: one request, its verdict, its answer.
     Http(Box<Http>),
     /// `logs`: a line in a container's log.
@@ -32,6 +35,7 @@ impl Check {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Certificate(_) => "certificate",
+            Self::Edge(_) => "edge",
             Self::Http(_) => "http",
             Self::Logs(_) => "logs",
             Self::Matrix(_) => "matrix",
@@ -44,6 +48,7 @@ impl Check {
     pub fn title(&self) -> &str {
         match self {
             Self::Certificate(check) => &check.title,
+            Self::Edge(check) => &check.title,
             Self::Http(check) => &check.title,
             Self::Logs(check) => &check.title,
             Self::Matrix(check) => &check.title,
@@ -127,6 +132,8 @@ pub struct Http {
     pub control: Option<Located<WorkloadName>>,
     /// What curl shows.
     pub shows: CurlShows,
+    /// What holds for the answer's headers.
+    pub response: Vec<HeaderAssertion>,
     /// What holds for the answer's body.
     pub body: Vec<Assertion>,
 }
@@ -206,6 +213,15 @@ pub struct Assertion {
     /// A JSON pointer (RFC 6901) into the document; the whole text if absent.
     pub json: Option<String>,
     /// What holds there.
+    pub test: Located<Test>,
+}
+
+/// Something that holds for a header of an answer. One that is there several times has a list of values.
+#[derive(Clone, Debug)]
+pub struct HeaderAssertion {
+    /// The header's name, in lower case.
+    pub name: String,
+    /// What holds for it.
     pub test: Located<Test>,
 }
 

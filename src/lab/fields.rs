@@ -157,14 +157,6 @@ pub(super) fn collect<T, C: FromIterator<T>>(items: impl Iterator<Item = Option<
 pub(super) fn text(problems: &Collector, key: &str, node: &Node) -> Option<Located<String>> {
     match &node.value {
         Value::Text(text) => Some(Located { value: text.clone(), at: node.at }),
-        Value::Number(_) | Value::Bool(_) => {
-            problems.invalid(
-                node.at,
-                format!("{} is a text, this is {}", quoted(key), node.value.shape()),
-                Some("put it in quotes".to_owned()),
-            );
-            None
-        }
         other => {
             wrong_type(problems, node.at, quoted(key), "a text", other);
             None

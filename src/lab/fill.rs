@@ -28,22 +28,26 @@ pub(super) fn fill(problems: &Collector, node: &mut Node, scope: &Map<String, se
 
 /// Notes an error at its place in the lab file, given where the text stands.
 fn note(problems: &Collector, text: Span, error: &RenderError) {
-    let (at, message, hint) = match error {
+    let (at, kind) = match error {
         RenderError::Undefined { at, name, known } => {
             let hint = suggestion(name, known)
                 .unwrap_or_else(|| format!("declare it under `parameters`; there are: {}", known.join(", ")));
-            (Some(at), format!("the parameter `{name}` is not defined"), hint)
+            let message = format!("the parameter `{name}` is not defined");
+            (Some(at), ProblemKind::Undefined { message, hint })
         }
-        RenderError::Template { at, message } => (Some(at), message.clone(), RAW.to_owned()),
+        RenderError::Template { at, message } => (Some(at), broken(message.clone(), RAW)),
         RenderError::Refused { reason, .. } => (
             None,
-            format!("this text is refused: {reason}"),
-            "a lab's texts show parameters, and do little more".to_owned(),
+            broken(format!("this text is refused: {reason}"), "a lab's texts show parameters, and do little more"),
         ),
-        other => (None, other.to_string(), RAW.to_owned()),
+        other => (None, broken(other.to_string(), RAW)),
     };
     let at = at.map_or(text, |at| in_file(&problems.source().text, text, at));
-    problems.add(at, ProblemKind::Template { message, hint: Some(hint) });
+    problems.add(at, kind);
+}
+
+fn broken(message: String, hint: &str) -> ProblemKind {
+    ProblemKind::Template { message, hint: Some(hint.to_owned()) }
 }
 
 const RAW: &str = "a text that is to show braces stands between `{% raw %}` and `{% endraw %}`";

@@ -159,6 +159,16 @@ fn read_limited(folder: &Path, file: &Path) -> io::Result<String> {
 }
 
 impl Found {
+    /// The lab file.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The templates that its actions can name.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
     /// Reads the lab with its parameters as `settings` say.
     ///
     /// # Errors

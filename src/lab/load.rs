@@ -87,6 +87,8 @@ fn typed(
         problems,
         workloads: &workloads,
         participants: names(participants),
+        // What could not be read has been complained about.
+        has_gateway: metadata.as_ref().is_none_or(|metadata| metadata.mesh.gateway),
         templates: &found.templates,
         scope,
     };

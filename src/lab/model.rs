@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use crate::{
-    lab::{action::Action, check::Check, position::Located},
+    lab::{action::Action, check::Check, outside::Outside, position::Located},
     render::object::Object,
 };
 
@@ -45,6 +45,16 @@ impl Lab {
         let solutions = self.steps.iter().flat_map(|step| &step.solve);
         self.setup.iter().chain(solutions).flat_map(|action| action.objects())
     }
+
+    /// Every request from outside of the cluster, in order.
+    pub fn from_outside(&self) -> impl Iterator<Item = &Outside> {
+        let actions = self.setup.iter().chain(self.steps.iter().flat_map(|step| &step.solve));
+        let acted =
+            actions.filter_map(|action| if let Action::Edge(request) = &action.value { Some(request) } else { None });
+        let checks = self.steps.iter().flat_map(|step| &step.expect);
+        let edges = checks.filter_map(|check| if let Check::Edge(edge) = &check.value { Some(edge) } else { None });
+        acted.chain(edges.flat_map(|edge| edge.requests()))
+    }
 }
 
 /// What a list of labs shows.
@@ -58,6 +68,8 @@ pub struct Metadata {
     pub summary: String,
     /// How long a trainee needs.
     pub minutes: u32,
+    /// Codes of `labctl lint` that are not reported for this lab.
+    pub allow: Vec<Located<String>>,
     /// What it asks of the mesh.
     pub mesh: MeshNeeds,
 }
@@ -132,7 +144,7 @@ pub struct Step {
     /// One line for people.
     pub title: String,
     /// What the trainee reads, in Markdown.
-    pub text: String,
+    pub text: Located<String>,
     /// What must be done; not empty.
     pub solve: Vec<Located<Action>>,
     /// What must then be seen; not empty. Before `solve` at least one of them must be red.
@@ -149,5 +161,5 @@ pub struct Hint {
     /// How many of the step's points it costs.
     pub cost: Located<u32>,
     /// Markdown.
-    pub text: String,
+    pub text: Located<String>,
 }

@@ -2,9 +2,11 @@
 
 use std::{cell::RefCell, fmt, sync::Arc};
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, ThemeStyles};
-
-use crate::lab::{nearest::nearest, plain::printable, position::Span};
+use crate::lab::{
+    drawing::{Canvas, Drawing, Severity},
+    nearest::nearest,
+    position::Span,
+};
 
 /// A text that errors quote from: a lab file, a template, or what a template rendered to.
 #[derive(Clone, Debug)]
@@ -13,6 +15,21 @@ pub struct Source {
     pub name: String,
     /// Its text.
     pub text: Arc<str>,
+}
+
+impl Source {
+    /// Where `part` stands at or after the beginning of `from`; `from` itself if it is not there.
+    pub fn locate(&self, from: Span, part: &str) -> Span {
+        let Some(found) = self.text.get(from.offset..).and_then(|rest| rest.find(part)).filter(|_| !part.is_empty())
+        else {
+            return from;
+        };
+        let offset = from.offset + found;
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
+        Span { line, column, offset, length: part.len() }
+    }
 }
 
 /// One thing that is wrong.
@@ -28,6 +45,14 @@ pub struct Problem {
 /// In which way something is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemKind {
+    /// The hints of a step cost more than it gives.
+    #[error("the hints cost {costs} points, the step gives only {points}")]
+    Costs {
+        /// What all hints cost.
+        costs: u32,
+        /// What the step gives.
+        points: u32,
+    },
     /// Two things of a lab have the same name.
     #[error("{what} `{name}` is there twice")]
     Duplicate {
@@ -78,6 +103,14 @@ pub enum ProblemKind {
         /// What to write.
         hint: Option<String>,
     },
+    /// A template, or a text of the lab file, uses a variable that nothing defines.
+    #[error("{message}")]
+    Undefined {
+        /// What is wrong.
+        message: String,
+        /// What to write.
+        hint: String,
+    },
     /// Something of the lab is called by a name that nothing has.
     #[error("{what} `{name}` is not there")]
     Unknown {
@@ -98,6 +131,22 @@ pub enum ProblemKind {
         /// The keys that are read.
         known: Vec<&'static str>,
     },
+    /// A value for a template that does not read it.
+    #[error("the template does not read `{name}`")]
+    Unread {
+        /// The value's name.
+        name: String,
+        /// The names that the template reads.
+        known: Vec<String>,
+    },
+    /// A check that would pass whatever is seen.
+    #[error("{message}")]
+    Vacuous {
+        /// What is wrong.
+        message: String,
+        /// What to write.
+        hint: Option<String>,
+    },
     /// Something else than the expected shape.
     #[error("{what} is {expected}, this is {found}")]
     WrongType {
@@ -114,9 +163,17 @@ impl ProblemKind {
     /// What the reader can change.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Costs { .. } => Some("raise the step's `points`, or lower the costs".to_owned()),
             Self::Duplicate { first, .. } => Some(format!("the first one is at line {}", first.line)),
             Self::DuplicateKey(_) => Some("keep one of them".to_owned()),
-            Self::Invalid { hint, .. } | Self::Syntax { hint, .. } | Self::Template { hint, .. } => hint.clone(),
+            Self::Invalid { hint, .. }
+            | Self::Syntax { hint, .. }
+            | Self::Template { hint, .. }
+            | Self::Vacuous { hint, .. } => hint.clone(),
+            Self::Undefined { hint, .. } => Some(hint.clone()),
+            Self::Unread { name, known } => {
+                Some(suggestion(name, known).unwrap_or_else(|| format!("it reads: {}", known.join(", "))))
+            }
             Self::MissingKey { key, example, .. } => Some(format!("add `{key}: {example}`")),
             Self::Unknown { name, known, .. } => Some(suggestion(name, known).unwrap_or_else(|| match &known[..] {
                 [] => "none are declared".to_owned(),
@@ -124,6 +181,9 @@ impl ProblemKind {
             })),
             Self::UnknownKey { key, known, .. } => {
                 Some(suggestion(key, known).unwrap_or_else(|| format!("its keys are: {}", known.join(", "))))
+            }
+            Self::WrongType { expected: "a text", found: "a number" | "true or false", .. } => {
+                Some("put it in quotes".to_owned())
             }
             Self::Empty(_) | Self::WrongType { .. } => None,
         }
@@ -155,54 +215,16 @@ impl Problem {
     pub fn kind(&self) -> &ProblemKind {
         &self.kind
     }
-}
 
-/// A problem as it is drawn: the place stands over the excerpt, so it is not repeated in the message.
-struct Drawn<'a> {
-    problem: &'a Problem,
-    excerpt: Option<NamedSource<Arc<str>>>,
-}
-
-impl<'a> Drawn<'a> {
-    /// Without an excerpt if the line would fill screens, as a stranger's file may.
-    fn new(problem: &'a Problem) -> Self {
-        let Problem { source, at, .. } = problem;
-        let short = source.text.lines().nth(at.line.saturating_sub(1)).is_none_or(|line| line.len() <= MAX_LINE);
-        let excerpt = short.then(|| NamedSource::new(&source.name, Arc::from(printable(&source.text))));
-        Self { problem, excerpt }
-    }
-}
-
-/// The longest line that is quoted, in bytes.
-const MAX_LINE: usize = 400;
-
-impl fmt::Display for Drawn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = if self.excerpt.is_some() { self.problem.kind.to_string() } else { self.problem.to_string() };
-        f.write_str(&printable(&message))
-    }
-}
-
-impl fmt::Debug for Drawn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl std::error::Error for Drawn<'_> {}
-
-impl Diagnostic for Drawn<'_> {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.kind.hint().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+    /// The file that it is in.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let Span { offset, length, .. } = self.problem.at;
-        Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(None, (offset, length)))))
+    fn drawing(&self) -> Drawing<'_> {
+        let Self { kind, source, at } = self;
+        let (message, hint) = (kind.to_string(), kind.hint());
+        Drawing { severity: Severity::Error, code: None, source, at: *at, message, hint }
     }
 }
 
@@ -218,27 +240,16 @@ impl Problems {
         self.0.iter()
     }
 
+    /// Gives the problems away; at least one.
+    pub fn into_iter(self) -> impl Iterator<Item = Problem> {
+        self.0.into_iter()
+    }
+
     /// For a person: an excerpt for each, a caret under the place, and what to write instead.
     pub fn draw(&self, colour: bool) -> String {
-        let mut theme = GraphicalTheme::unicode_nocolor();
-        theme.characters.uarrow = '^';
-        theme.characters.underline = '^';
-        theme.characters.underbar = '^';
-        theme.characters.error = "✗".to_owned();
-        if colour {
-            theme.styles = ThemeStyles::ansi();
-        }
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(80).without_cause_chain();
-        let mut text = String::new();
-        for problem in &self.0 {
-            // Writing to a `String` cannot fail; a problem that cannot be drawn still has its message.
-            if handler.render_report(&mut text, &Drawn::new(problem)).is_err() {
-                text.push_str(&problem.to_string());
-            }
-            text.push('\n');
-        }
-        text.truncate(text.trim_end().len());
-        text
+        let canvas = Canvas { colour, ..Canvas::default() };
+        let drawn: Vec<String> = self.0.iter().map(|problem| problem.drawing().draw(canvas)).collect();
+        drawn.join("\n").trim_end().to_owned()
     }
 }
 

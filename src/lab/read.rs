@@ -4,6 +4,8 @@ mod action;
 mod assertion;
 mod certificate;
 mod check;
+mod edge;
+mod outside;
 mod wire;
 mod workload;
 
@@ -33,6 +35,8 @@ pub(super) struct Reader<'a> {
     pub workloads: &'a BTreeMap<WorkloadName, Workload>,
     /// The names of all participants, also of those that could not be read.
     pub participants: Vec<String>,
+    /// Whether the mesh of the lab comes with a gateway.
+    pub has_gateway: bool,
     /// The lab's templates.
     pub templates: &'a Templates,
     /// What templates can use.
@@ -47,11 +51,12 @@ pub(super) fn metadata(problems: &Collector, node: &Node, key: Span) -> Option<M
     let summary = fields.text("summary", "what will be learnt, in a sentence or two");
     let minutes = fields.required("minutes", "how long a trainee needs");
     let minutes = minutes.and_then(|node| super::fields::number(problems, "minutes", node, 1..=600));
+    let allow = fields.texts("allow");
     let mesh = fields.optional("mesh").map_or(Some(MeshNeeds::default()), |node| mesh_needs(problems, node));
     fields.finish();
     let name = name.filter(|name| check_label(problems, "a lab's name", name));
     let (name, title, summary) = (name?.value, title?.value, summary?.value);
-    Some(Metadata { name, title, summary, minutes: minutes?.value, mesh: mesh? })
+    Some(Metadata { name, title, summary, minutes: minutes?.value, allow: allow?, mesh: mesh? })
 }
 
 fn mesh_needs(problems: &Collector, node: &Node) -> Option<MeshNeeds> {
@@ -116,7 +121,7 @@ impl Reader<'_> {
         if let (Some(points), Some(hints)) = (points, &hints) {
             self.check_costs(place, points, hints);
         }
-        let (name, title, text) = (name?, title?.value, text?.value);
+        let (name, title, text) = (name?, title?.value, text?);
         Some(Step { name, title, text, solve: solve??, expect: expect??, hints: hints?, points: points? })
     }
 
@@ -126,7 +131,7 @@ impl Reader<'_> {
         let cost = cost.and_then(|node| super::fields::number(self.problems, "cost", node, 0..=1000));
         let text = fields.text("text", "what helps, in Markdown");
         fields.finish();
-        Some(Hint { cost: cost?, text: text?.value })
+        Some(Hint { cost: cost?, text: text? })
     }
 
     /// Whoever reads every hint and then solves the step does not lose points over it.
@@ -134,8 +139,7 @@ impl Reader<'_> {
         let costs: u32 = hints.iter().map(|hint| hint.cost.value).sum();
         if costs > points {
             let at = hints.last().map_or(step, |hint| hint.cost.at);
-            let message = format!("the hints cost {costs} points, the step gives only {points}");
-            self.problems.invalid(at, message, Some("raise the step's `points`, or lower the costs".to_owned()));
+            self.problems.add(at, ProblemKind::Costs { costs, points });
         }
     }
 

@@ -2,31 +2,37 @@
 
 use std::{fs, path::Path};
 
-use super::find::{self, FILE, FindError};
+use super::{
+    collection::Collection,
+    find::{FILE, FindError},
+};
 
-/// The labs that these names and paths stand for, each once and in their order, as [`find()`](super::find()) takes them.
-///
-/// A folder that is no lab itself stands for the labs right in it, sorted: `./labs` for `./labs/a` and `./labs/b`.
-/// Anything else stands for itself, also where it is no lab: whoever finds it says what is wrong with it.
-///
-/// # Errors
-/// [`FindError::Unreadable`] for a folder that cannot be looked into, [`FindError::NoLabs`] for one without a lab.
-pub fn search(names_or_paths: &[String]) -> Result<Vec<String>, FindError> {
-    let mut labs = Vec::new();
-    for named in names_or_paths {
-        let path = Path::new(named);
-        let found = if find::is_bundled(named) || !path.is_dir() || path.join(FILE).is_file() {
-            vec![named.clone()]
-        } else {
-            within(path)?
-        };
-        for lab in found {
-            if !labs.contains(&lab) {
-                labs.push(lab);
+impl Collection {
+    /// The labs that these names and paths stand for, each once and in their order, as [`Collection::find`] takes them.
+    ///
+    /// A folder that is no lab itself stands for the labs right in it, sorted: `./labs` for `./labs/a` and `./labs/b`.
+    /// Anything else stands for itself, also where it is no lab: whoever finds it says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`FindError::Unreadable`] for a folder that cannot be looked into, [`FindError::NoLabs`] for one without a lab.
+    pub fn search(&self, names_or_paths: &[String]) -> Result<Vec<String>, FindError> {
+        let known = self.list()?;
+        let mut labs = Vec::new();
+        for named in names_or_paths {
+            let path = Path::new(named);
+            let found = if known.contains_key(named) || !path.is_dir() || path.join(FILE).is_file() {
+                vec![named.clone()]
+            } else {
+                within(path)?
+            };
+            for lab in found {
+                if !labs.contains(&lab) {
+                    labs.push(lab);
+                }
             }
         }
+        Ok(labs)
     }
-    Ok(labs)
 }
 
 /// The folders of a folder that have a lab file. Hidden ones are left out, as a shell's `*` does.

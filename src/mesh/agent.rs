@@ -4,6 +4,7 @@
 
 mod app_health;
 mod control_plane;
+mod credentials;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use self::{
     app_health::AppHealth,
     control_plane::{AgentError, ControlPlane, News},
+    credentials::Credentials,
 };
 use super::{
     retry::Retry,
@@ -77,6 +79,7 @@ struct Agent {
     host: Arc<dyn Host>,
     role: Role,
     control_plane: ControlPlane,
+    credentials: Credentials,
     /// Asks for a new certificate before the old one's time.
     renew: Notify,
     counters: Arc<Telemetry>,
@@ -86,7 +89,8 @@ impl Agent {
     fn new(host: Arc<dyn Host>, role: Role) -> Result<Self, AgentError> {
         let control_plane = ControlPlane::new(host.clone())?;
         let counters = Arc::new(Telemetry::of(control_plane.workload()));
-        Ok(Self { host, control_plane, role, renew: Notify::new(), counters })
+        let credentials = Credentials::new(host.clone());
+        Ok(Self { host, control_plane, credentials, role, renew: Notify::new(), counters })
     }
 
     /// Gets the first certificate and the first configuration, however long that takes.
@@ -106,7 +110,16 @@ impl Agent {
                 },
             )
             .await;
-        (svid, config)
+        (svid, self.completed(config).await)
+    }
+
+    /// The configuration as it is worked with: the control plane has put in what a gateway's needs, a sidecar gets its
+    /// credentials itself.
+    async fn completed(&self, config: ProxyConfig) -> ProxyConfig {
+        match self.role {
+            Role::Gateway => config,
+            Role::Sidecar => self.credentials.complete(config).await,
+        }
     }
 
     /// Tries until it succeeds; says why not, but not again and again.
@@ -140,6 +153,7 @@ impl Agent {
         let served = tokio::select! {
             served = self.serve(config, svid.clone(), &in_effect) => served,
             never = self.show_connections() => match never {},
+            never = self.credentials.keep_current(&configs), if self.role == Role::Sidecar => match never {},
             () = self.keep_certified(&svids) => return ExitStatus::FAILURE,
             () = self.keep_configured(&configs, svid, &in_effect) => return ExitStatus::FAILURE,
         };
@@ -243,7 +257,7 @@ impl Agent {
             let version = configs.borrow().version.clone();
             match connection.news(Some(&version), Some(look)).await {
                 Ok(News::Configuration(config)) => {
-                    let config = Arc::new(config);
+                    let config = Arc::new(self.completed(config).await);
                     configs.send_replace(config.clone());
                     if self.role == Role::Gateway {
                         // The sender is borrowed, so it is there.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use secret::secret;
 pub use service::protocol;
 
 use super::{
@@ -115,7 +116,7 @@ impl Registry {
             }
             (_, "Secret") if api_version == "v1" => {
                 let key = (namespace(object).to_owned(), name(object)?.to_owned());
-                self.snapshot.credentials.insert(key, secret::secret(object));
+                self.snapshot.credentials.insert(key, secret(object));
             }
             (_, "Pod") => self.pods.extend(workload::pod(object, source)?),
             (World::Offline, "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job") => {
@@ -124,6 +125,19 @@ impl Registry {
             _ => return Ok(Added::Ignored),
         }
         Ok(Added::Taken)
+    }
+
+    /// Adds a pod, or what makes pods, offline: injection was decided when its namespace had these labels.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add_born(&mut self, object: &Value, namespace_labels: &Labels) -> Result<Added, RegistryError> {
+        let known = self.pods.len();
+        let added = self.add(object, None)?;
+        for pod in &mut self.pods[known..] {
+            pod.born = Some(namespace_labels.clone());
+        }
+        Ok(added)
     }
 
     fn add_resource(&mut self, kind: Kind, object: &Value, source: Option<Source>) -> Result<(), RegistryError> {

@@ -306,6 +306,15 @@ pub fn credential_secrets(name: &str) -> [String; 2] {
     [name.to_owned(), format!("{name}-cacert")]
 }
 
+/// The credential that such Secrets hold together, of which the second one's roots come first.
+pub fn joined(own: Option<&Credential>, roots: Option<&Credential>) -> Option<Credential> {
+    let first = own.or(roots)?;
+    let roots = roots.and_then(|found| found.roots.clone());
+    let mut joined = if own.is_some() { first.clone() } else { Credential::default() };
+    joined.roots = roots.or(joined.roots);
+    Some(joined)
+}
+
 /// Whether all of `wanted` are among `labels`, compared with case.
 pub fn contains(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))

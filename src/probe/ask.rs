@@ -11,7 +11,7 @@ use super::{
     finding::Finding,
     interpret::{self, Exchange, interpret},
     scene::{self, Scene},
-    witness::{Sought, witness},
+    witness::{Sought, Source, witness},
 };
 use crate::{
     cluster::{Cluster, ClusterError, exec::ContainerRef, mesh_status::SIDECAR, pods},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long curl may take for one request.
-const REQUEST: Duration = Duration::from_secs(5);
+pub(super) const REQUEST: Duration = Duration::from_secs(5);
 /// How long its exec session may take around that.
 const SESSION: Duration = Duration::from_secs(10);
 
@@ -159,12 +159,9 @@ impl Asked<'_> {
     fn sought(&self, direction: Direction) -> Sought {
         let local = self.answer.as_ref().ok().and_then(|answer| answer.local);
         let own = pods::address(self.caller).and_then(|address| address.parse().ok());
-        Sought {
-            direction,
-            id: self.id.clone(),
-            source: own.into_iter().chain(local.map(|local| local.ip())).collect(),
-            port: local.map(|local| local.port()),
-        }
+        let addresses = own.into_iter().chain(local.map(|local| local.ip())).collect();
+        let source = Source::Caller { addresses, port: local.map(|local| local.port()) };
+        Sought { direction, id: self.id.clone(), source }
     }
 }
 
@@ -196,6 +193,7 @@ fn conclude(
         answer,
         at_caller: at_caller.as_ref(),
         at_server: at_server.as_ref(),
+        through_gateway: false,
         witnessed,
     })
 }

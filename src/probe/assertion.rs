@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::result::Line;
-use crate::lab::check::{Assertion, Test};
+use crate::lab::check::{Assertion, HeaderAssertion, Test};
 
 /// How much of a text is shown.
 const SHOWN: usize = 160;
@@ -11,10 +11,10 @@ const SHOWN: usize = 160;
 /// Tests a text; with a JSON pointer, what stands there in the document that the text is.
 pub fn of_text(subject: &str, text: &str, assertion: &Assertion) -> Line {
     match &assertion.json {
-        None => line(subject, &Value::from(text), assertion),
+        None => line(subject, &Value::from(text), &assertion.test.value),
         Some(pointer) => match serde_json::from_str::<Value>(text) {
             Ok(document) => of_document(subject, &document, assertion),
-            Err(_) => Line::new(format!("{subject} {pointer}"), expected(assertion), "no JSON", false),
+            Err(_) => Line::new(format!("{subject} {pointer}"), expected(&assertion.test.value), "no JSON", false),
         },
     }
 }
@@ -25,7 +25,20 @@ pub fn of_document(subject: &str, document: &Value, assertion: &Assertion) -> Li
         Some(pointer) => document.pointer(pointer),
         None => Some(document),
     };
-    line(&subject_of(subject, assertion), found.unwrap_or(&Value::Null), assertion)
+    line(&subject_of(subject, assertion), found.unwrap_or(&Value::Null), &assertion.test.value)
+}
+
+/// Tests a header among those of an answer, whose names are in lower case.
+pub fn of_header(headers: &[(String, String)], assertion: &HeaderAssertion) -> Line {
+    let values =
+        headers.iter().filter(|(name, _)| *name == assertion.name).map(|(_, value)| Value::from(value.as_str()));
+    let mut values: Vec<Value> = values.collect();
+    let found = match values.len() {
+        0 => Value::Null,
+        1 => values.remove(0),
+        _ => Value::Array(values),
+    };
+    line(&format!("header {}", assertion.name), &found, &assertion.test.value)
 }
 
 /// Whether it holds for a text; the cheap way for many lines.
@@ -38,8 +51,8 @@ pub fn holds_for_text(text: &str, assertion: &Assertion) -> bool {
 }
 
 /// What must hold, in words.
-pub fn expected(assertion: &Assertion) -> String {
-    match &assertion.test.value {
+pub fn expected(test: &Test) -> String {
+    match test {
         Test::Absent => "nothing".to_owned(),
         Test::Contains(part) => format!("contains {part:?}"),
         Test::Equals(value) => format!("equals {value}"),
@@ -47,8 +60,8 @@ pub fn expected(assertion: &Assertion) -> String {
     }
 }
 
-fn line(subject: &str, found: &Value, assertion: &Assertion) -> Line {
-    Line::new(subject, expected(assertion), shown(found), holds(found, &assertion.test))
+fn line(subject: &str, found: &Value, test: &Test) -> Line {
+    Line::new(subject, expected(test), shown(found), holds(found, test))
 }
 
 fn subject_of(subject: &str, assertion: &Assertion) -> String {
@@ -111,6 +124,22 @@ mod tests {
         assert!(holds_for_text(&body, &header(Test::Matches(regex::Regex::new("^URI=spiffe://.$").unwrap()))));
         assert!(!holds_for_text(&body, &header(Test::Absent)));
         assert!(holds_for_text(&body, &assertion(Some("/headers/Y"), Test::Absent)));
+    }
+
+    #[test]
+    fn a_header_may_be_there_several_times_or_not_at_all() {
+        let headers = [("location", "/a"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let of = |name: &str, test| {
+            let test = Located { value: test, at: Default::default() };
+            of_header(&headers, &HeaderAssertion { name: name.to_owned(), test }).outcome
+        };
+        let (pass, fail) = (super::super::judge::Outcome::Pass, super::super::judge::Outcome::Fail);
+        assert_eq!(of("location", Test::Equals(json!("/a"))), pass);
+        assert_eq!(of("set-cookie", Test::Contains("b=".to_owned())), pass);
+        assert_eq!(of("set-cookie", Test::Absent), fail);
+        assert_eq!(of("server", Test::Absent), pass);
+        assert_eq!(of("server", Test::Contains(String::new())), fail);
     }
 
     #[test]

@@ -2,14 +2,12 @@
 
 use super::{
     ask::{Prober, Question},
-    assertion,
     curl::Request,
     finding::Finding,
-    judge::{Control, judge, needs_control},
+    judge::{self, Control, needs_control},
     result::{CheckResult, Line},
     scene::Scene,
     shows,
-    verdict::Verdict,
 };
 use crate::lab::{check::Http, model::WorkloadName};
 
@@ -24,13 +22,7 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, http: &Http) -> CheckResu
     let subject = format!("{} {}", http.method, http.url);
     let mut lines = Vec::new();
     lines.extend(verdict(prober, scene, http, &findings[0], control.as_ref(), &subject));
-    match &findings[0].answer {
-        Some(answer) => {
-            lines.extend(shows::lines(&subject, &http.shows, answer));
-            lines.extend(http.body.iter().map(|body| assertion::of_text("body", &answer.body, body)));
-        }
-        None => lines.push(Line::broken(&subject, "an answer", findings[0].doubt.clone().unwrap_or_default())),
-    }
+    lines.extend(shows::of_answer(&subject, &findings[0], &http.shows, &http.response, &http.body));
     for line in lines.iter_mut().filter(|line| line.evidence.is_empty()) {
         line.evidence.clone_from(&findings[0].evidence);
     }
@@ -58,12 +50,7 @@ async fn control(prober: &Prober<'_>, scene: &Scene, http: &Http, other: Option<
         return None;
     }
     if let (Some(finding), Some(who)) = (other, &http.control) {
-        let reached = finding.doubt.is_none() && finding.verdict.as_ref().is_some_and(Verdict::answered);
-        let seen = || finding.doubt.clone().or_else(|| finding.verdict.as_ref().map(ToString::to_string));
-        return Some(match reached {
-            true => Control::Reached(who.value.0.clone()),
-            false => Control::Unreached(format!("{} sees {}", who.value, seen().unwrap_or_default())),
-        });
+        return Some(Control::of(&who.value.0, finding));
     }
     let server = http.to.as_ref()?;
     let path = http.url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
@@ -80,14 +67,5 @@ fn verdict(
 ) -> Option<Line> {
     let expected = &http.verdict.as_ref()?.value;
     let caller = scene.identity_of(&prober.workloads[&http.from.value]);
-    let (outcome, why) = judge(expected, finding, &caller, control);
-    let seen = finding.verdict.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-    Some(Line {
-        outcome,
-        subject: subject.to_owned(),
-        expected: expected.to_string(),
-        seen,
-        why,
-        evidence: finding.evidence.clone(),
-    })
+    Some(judge::line(subject, expected, finding, Some(&caller), control))
 }

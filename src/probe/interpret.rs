@@ -27,6 +27,8 @@ pub struct Exchange<'a> {
     pub at_caller: Option<&'a AccessLog>,
     /// What the server's sidecar says.
     pub at_server: Option<&'a AccessLog>,
+    /// Whether a gateway stands between: what the application was told is then about the gateway.
+    pub through_gateway: bool,
     /// Whether sidecars could say anything at all: Istio's write no log that is understood here.
     pub witnessed: bool,
 }
@@ -72,7 +74,7 @@ fn seen(answer: &Answer) -> Result<Seen, String> {
         6 => Verdict::Dns,
         7 => Verdict::Refused,
         28 => Verdict::Timeout,
-        35 | 56 => match alert(&answer.message) {
+        35 | 56 | 98 => match alert(&answer.message) {
             Some(alert) => Verdict::TlsAlert(alert),
             None if answer.message.to_lowercase().contains("reset") => Verdict::Reset,
             None => return Err(answer.told()),
@@ -98,6 +100,7 @@ fn answered(exchange: &Exchange<'_>, finding: &mut Finding) {
         let server = exchange.server.map_or("the server", |server| server.name);
         finding.evidence.push(Evidence::new(server, format!("received X-Forwarded-Client-Cert with URI={id}")));
     }
+    let echo = if exchange.through_gateway { Echo::None } else { echo };
     let plain = if exchange.request.url.starts_with("https:") { Verdict::TlsOnly } else { Verdict::Plaintext };
     let Some(server) = exchange.server else {
         finding.verdict = Some(if let Echo::Identified(id) = echo { Verdict::Mtls(id) } else { plain });

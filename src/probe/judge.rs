@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     finding::Finding,
+    result::Line,
     verdict::{Expected, Verdict},
 };
 use crate::mesh::identity::SpiffeId;
@@ -42,11 +43,22 @@ pub enum Control {
     Unreached(String),
 }
 
-/// Judges what a caller saw. The text says why, unless all is well.
+impl Control {
+    /// What somebody's same question came to.
+    pub fn of(who: &str, finding: &Finding) -> Self {
+        if finding.doubt.is_none() && finding.verdict.as_ref().is_some_and(Verdict::answered) {
+            return Self::Reached(who.to_owned());
+        }
+        let seen = finding.doubt.clone().or_else(|| finding.verdict.as_ref().map(ToString::to_string));
+        Self::Unreached(format!("{who} sees {}", seen.unwrap_or_default()))
+    }
+}
+
+/// Judges what a caller saw, who may be a workload. The text says why, unless all is well.
 pub fn judge(
     expected: &Expected,
     finding: &Finding,
-    caller: &SpiffeId,
+    caller: Option<&SpiffeId>,
     control: Option<&Control>,
 ) -> (Outcome, Option<String>) {
     let error = |why: String| (Outcome::Error, Some(why));
@@ -64,13 +76,35 @@ pub fn judge(
         };
     }
     match control {
-        Some(Control::Unreached(why)) if needs_control(expected) => {
-            error(format!("the block proves nothing, because nobody reaches the server: {why}"))
-        }
+        Some(Control::Unreached(why)) if needs_control(expected) => error(proves_nothing(why)),
         None if needs_control(expected) => {
             error("the block proves nothing, because no control shows that the server is up".to_owned())
         }
         _ => (Outcome::Pass, None),
+    }
+}
+
+/// Why a block does not count where the control was blocked, too.
+pub fn proves_nothing(why: &str) -> String {
+    format!("the block proves nothing, because nobody reaches the server: {why}")
+}
+
+/// What a caller saw of `subject`, judged.
+pub fn line(
+    subject: &str,
+    expected: &Expected,
+    finding: &Finding,
+    caller: Option<&SpiffeId>,
+    control: Option<&Control>,
+) -> Line {
+    let (outcome, why) = judge(expected, finding, caller, control);
+    Line {
+        outcome,
+        subject: subject.to_owned(),
+        expected: expected.to_string(),
+        seen: finding.verdict.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        why,
+        evidence: finding.evidence.clone(),
     }
 }
 
@@ -107,7 +141,7 @@ mod tests {
 
     fn judged(expected: &str, finding: &Finding, control: Option<&Control>) -> Outcome {
         let caller = SpiffeId::new("cluster.local", "foo", "sleep");
-        judge(&expected.parse().unwrap(), finding, &caller, control).0
+        judge(&expected.parse().unwrap(), finding, Some(&caller), control).0
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn found(subject: String, wanted: String, logs: &[String], check: &Logs) -> Line
 
 fn expected(assertion: &crate::lab::check::Assertion) -> String {
     match &assertion.json {
-        Some(pointer) => format!("has {pointer}: {}", assertion::expected(assertion)),
-        None => assertion::expected(assertion),
+        Some(pointer) => format!("has {pointer}: {}", assertion::expected(&assertion.test.value)),
+        None => assertion::expected(&assertion.test.value),
     }
 }

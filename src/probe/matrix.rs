@@ -33,7 +33,7 @@ pub async fn check(prober: &Prober<'_>, scene: &Scene, matrix: &Matrix, earlier:
         let expected = &matrix.rows[row].cells[column].value;
         let caller = scene.identity_of(&prober.workloads[from]);
         let control = controls.get(&column);
-        let (mut outcome, mut why) = judge(expected, finding, &caller, control);
+        let (mut outcome, mut why) = judge(expected, finding, Some(&caller), control);
         if let (Outcome::Pass, Some(wanted), Some(answer)) = (outcome, matrix.shows(expected), &finding.answer) {
             why = shows::differs(wanted, answer);
             outcome = if why.is_some() { Outcome::Fail } else { Outcome::Pass };

@@ -1,6 +1,9 @@
 //! Who is there right now: the pods of the participants, looked up once for a round of questions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Pod;
@@ -56,6 +59,11 @@ impl Scene {
     /// Says that there is none.
     pub fn caller(&self, name: &WorkloadName) -> Result<&Pod, String> {
         self.ready(name).next().ok_or_else(|| format!("{name} has no ready pod that could ask"))
+    }
+
+    /// The addresses of all pods.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.pods.values().flatten().filter_map(|pod| pods::address(pod)?.parse().ok()).collect()
     }
 
     /// Who a pod is in the mesh.

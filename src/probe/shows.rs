@@ -1,7 +1,24 @@
 //! What a person sees who runs curl: exit code, status, message.
 
-use super::{curl::Answer, result::Line};
-use crate::lab::check::CurlShows;
+use super::{assertion, curl::Answer, finding::Finding, result::Line};
+use crate::lab::check::{Assertion, CurlShows, HeaderAssertion};
+
+/// One line for each thing that is expected of an answer: what curl shows, headers, the body.
+pub fn of_answer(
+    subject: &str,
+    finding: &Finding,
+    wanted: &CurlShows,
+    response: &[HeaderAssertion],
+    body: &[Assertion],
+) -> Vec<Line> {
+    let Some(answer) = &finding.answer else {
+        return vec![Line::broken(subject, "an answer", finding.doubt.clone().unwrap_or_default())];
+    };
+    let mut lines = lines(subject, wanted, answer);
+    lines.extend(response.iter().map(|header| assertion::of_header(&answer.headers, header)));
+    lines.extend(body.iter().map(|body| assertion::of_text("body", &answer.body, body)));
+    lines
+}
 
 /// One line for each thing that is expected.
 pub fn lines(subject: &str, wanted: &CurlShows, answer: &Answer) -> Vec<Line> {

@@ -3,6 +3,8 @@
 //! On the embedded cluster it sees the virtual network, on a real one what the pod's sidecar sends and receives. Who may
 //! look on is decided by the API server: it takes the right to run a command in the pod.
 
+pub mod live;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::{join_all, try_join_all};
@@ -40,18 +42,23 @@ pub fn places(scene: &Scene, from: &WorkloadName, container: &str, to: &Workload
     if servers.is_empty() {
         return Err(format!("{to} has no ready pod"));
     }
+    Ok(between(caller, container, &servers))
+}
+
+/// The places from which the way from a container of `caller` to `servers`, of which there are some, is seen.
+pub fn between(caller: &Pod, container: &str, servers: &[&Pod]) -> Vec<Place> {
     let addresses = |pods: &[&Pod]| pods.iter().filter_map(|pod| pods::address(pod)).map(str::to_owned).collect();
-    let at_caller = |container| vec![Place { container, peers: addresses(&servers) }];
+    let at_caller = |container| vec![Place { container, peers: addresses(servers) }];
     if let Some(sidecar) = scene::sidecar(caller).filter(|_| container != SIDECAR) {
-        return Ok(at_caller(sidecar));
+        return at_caller(sidecar);
     }
     let sidecars: Option<Vec<ContainerRef>> = servers.iter().map(|pod| scene::sidecar(pod)).collect();
-    Ok(match sidecars {
+    match sidecars {
         Some(sidecars) => {
             sidecars.into_iter().map(|container| Place { container, peers: addresses(&[caller]) }).collect()
         }
         None => at_caller(scene::container(caller, container)),
-    })
+    }
 }
 
 /// Somebody who looks on.

@@ -159,11 +159,11 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether `seen` is as expected, asked by the workload that is `caller`.
-    pub fn admits(&self, seen: &Verdict, caller: &SpiffeId) -> bool {
+    /// Whether `seen` is as expected, asked by the workload that is `caller` if it is one.
+    pub fn admits(&self, seen: &Verdict, caller: Option<&SpiffeId>) -> bool {
         match self {
             Self::Exactly(verdict) => verdict == seen,
-            Self::Mtls => matches!(seen, Verdict::Mtls(id) if id == caller),
+            Self::Mtls => matches!(seen, Verdict::Mtls(id) if Some(id) == caller),
         }
     }
 

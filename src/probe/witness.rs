@@ -1,6 +1,10 @@
 //! The other end's word: what sidecars wrote about a request.
 
-use std::{net::IpAddr, pin::pin, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    time::Duration,
+};
 
 use futures::{
     StreamExt,
@@ -23,10 +27,31 @@ pub struct Sought {
     pub direction: Direction,
     /// The request's `x-request-id`.
     pub id: String,
-    /// Addresses that the caller may appear under; for connections that carried no readable request.
-    pub source: Vec<IpAddr>,
-    /// The caller's port.
-    pub port: Option<u16>,
+    /// Who made it, for connections that carried no readable request.
+    pub source: Source,
+}
+
+/// How whoever made a connection appears to the other end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// A caller whose end is known.
+    Caller {
+        /// Addresses that it may appear under.
+        addresses: Vec<IpAddr>,
+        /// Its port.
+        port: Option<u16>,
+    },
+    /// Somebody from outside, whose address nodes and load balancers replace by theirs: none of these pods.
+    Outside(Vec<IpAddr>),
+}
+
+impl Source {
+    fn is(&self, seen: SocketAddr) -> bool {
+        match self {
+            Self::Caller { addresses, port } => Some(seen.port()) == *port && addresses.contains(&seen.ip()),
+            Self::Outside(pods) => !pods.contains(&seen.ip()),
+        }
+    }
 }
 
 impl Sought {
@@ -37,7 +62,7 @@ impl Sought {
         }
         match line.request.as_ref().and_then(|request| request.id.as_ref()) {
             Some(id) => *id == self.id,
-            None => Some(line.source.port()) == self.port && self.source.contains(&line.source.ip()),
+            None => self.source.is(line.source),
         }
     }
 }
@@ -117,8 +142,8 @@ mod tests {
     }
 
     fn sought() -> Sought {
-        let source = vec!["10.244.0.9".parse().unwrap()];
-        Sought { direction: Direction::Inbound, id: "a".to_owned(), source, port: Some(41000) }
+        let source = Source::Caller { addresses: vec!["10.244.0.9".parse().unwrap()], port: Some(41000) };
+        Sought { direction: Direction::Inbound, id: "a".to_owned(), source }
     }
 
     #[test]
@@ -126,7 +151,11 @@ mod tests {
         assert!(sought().is(&line(Some("a"))));
         assert!(!sought().is(&line(Some("b"))), "another request from the same port");
         assert!(sought().is(&line(None)));
-        assert!(!Sought { port: Some(41001), ..sought() }.is(&line(None)));
+        let source = Source::Caller { addresses: vec!["10.244.0.9".parse().unwrap()], port: Some(41001) };
+        assert!(!Sought { source, ..sought() }.is(&line(None)));
+        let outside = |pod: &str| Sought { source: Source::Outside(vec![pod.parse().unwrap()]), ..sought() };
+        assert!(outside("10.244.0.8").is(&line(None)));
+        assert!(!outside("10.244.0.9").is(&line(None)), "a pod is not outside");
         assert!(!Sought { direction: Direction::Outbound, ..sought() }.is(&line(Some("a"))));
     }
 

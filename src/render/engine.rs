@@ -1,6 +1,6 @@
 //! How minijinja is set up: strict, with a limit to what a template may do.
 
-use std::{error::Error as _, sync::Arc};
+use std::{collections::BTreeSet, error::Error as _, sync::Arc};
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 use serde_json::{Map, Value};
@@ -58,6 +58,13 @@ pub fn fill(file: &str, text: &str, scope: &Map<String, Value>) -> Result<String
         let rendered = environment().render_named_str(&own, &text, Serde(&scope));
         rendered.map_err(|error| explain(&error, &scope, &|_| Some((own.clone(), text.as_str().into()))))
     })
+}
+
+/// The variables that a text reads; `None` if it is no template.
+pub fn variables(text: &str) -> Option<BTreeSet<String>> {
+    let environment = environment();
+    let template = environment.template_from_str(text).ok()?;
+    Some(template.undeclared_variables(false).into_iter().collect())
 }
 
 /// Finds a template's file and text by the name that minijinja has for it.

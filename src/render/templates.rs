@@ -173,6 +173,14 @@ impl Templates {
         }))
     }
 
+    /// A template as it is written; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn source(&self, name: &str) -> Result<Option<Arc<str>>, RenderError> {
+        Ok(self.find(name)?.map(|found| found.text))
+    }
+
     fn find(&self, name: &str) -> Result<Option<Found>, RenderError> {
         check_name(name)?;
         let own = match &self.own {

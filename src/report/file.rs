@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{ReportError, document::RunReport, html, json, junit, yaml};
+use super::ReportError;
 
 /// What a file contains.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,17 +103,12 @@ impl ReportFile {
         }
     }
 
-    /// Fills the file.
+    /// Fills the file with what `report` makes of its kind.
     ///
     /// # Errors
     /// [`FileError::Io`], or the report does not fit its format.
-    pub fn write(mut self, report: &RunReport) -> Result<(), FileError> {
-        let text = match self.wanted.kind {
-            Kind::Html => html::page(report),
-            Kind::Json => json(report),
-            Kind::Junit => junit::xml(report),
-            Kind::Yaml => yaml(report),
-        }?;
+    pub fn write(mut self, report: impl FnOnce(Kind) -> Result<String, ReportError>) -> Result<(), FileError> {
+        let text = report(self.wanted.kind)?;
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.put_in_place());
         written.map_err(|why| FileError::Io { kind: self.wanted.kind, path: self.wanted.path.clone(), why })
     }

@@ -7,10 +7,19 @@ use std::io::{self, Write};
 /// # Errors
 /// It cannot be written, because a disk is full for instance.
 pub fn data(text: &str) -> io::Result<()> {
+    more_data(text).map(drop)
+}
+
+/// The same, by somebody who goes on as long as there is a reader: answers whether there still is one.
+///
+/// # Errors
+/// As [`data()`].
+pub fn more_data(text: &str) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,15 +12,18 @@ use crate::{
         action::{Action, Apply, Exec, Mark, Reference, Refused},
         position::Located,
     },
-    probe::scene::{self, Scene},
+    probe::{
+        edge,
+        scene::{self, Scene},
+    },
     render::object::Object,
 };
 
-/// How long a program may end otherwise than it should: a node learns where a Service leads a while after its pods are
+/// How long a program, or a request, may end otherwise than it should: a node learns where a Service leads a while after its pods are
 /// ready, and nobody tells when.
-const SETTLING: Duration = Duration::from_secs(5);
-/// The pause before it is run again.
-const PAUSE: Duration = Duration::from_millis(250);
+pub(super) const SETTLING: Duration = Duration::from_secs(5);
+/// The pause before it is tried again.
+pub(super) const PAUSE: Duration = Duration::from_millis(250);
 
 impl Context<'_> {
     /// Does one action, or several that apply: their objects are applied as one batch, each kind in its turn.
@@ -47,6 +50,7 @@ impl Context<'_> {
             Action::Apply(apply) => cluster.apply(objects(apply)?, patience).await.map(drop)?,
             Action::Certificate(certificate) => self.certify(certificate, patience).await?,
             Action::Delete(target) => self.delete(target, patience).await?,
+            Action::Edge(request) => self.ask_from_outside(request).await?,
             Action::Exec(exec) => self.exec(exec, patience).await?,
             Action::Label(mark) => cluster.label(&reference(&mark.target), &mark.values).await.map(drop)?,
             Action::Refused(refused) => self.refused(refused, patience).await?,
@@ -111,6 +115,7 @@ pub fn changes_pods(action: &Action) -> bool {
         Action::Annotate(_)
         | Action::Certificate(_)
         | Action::Delete(_)
+        | Action::Edge(_)
         | Action::Exec(_)
         | Action::Label(_)
         | Action::Refused(_) => false,
@@ -133,6 +138,7 @@ pub fn told(action: &Action) -> String {
             format!("Secret {}/{} for {}", certificate.namespace, certificate.secret, certificate.hosts.join(", "))
         }
         Action::Delete(target) | Action::Restart(target) => reference(target).to_string(),
+        Action::Edge(request) => edge::subject(request),
         Action::Exec(exec) => format!("`{}` in {}", exec.command.join(" "), exec.workload.value),
         Action::Refused(refused) => several(&refused.apply.objects),
         Action::Scale(scale) => format!("{} to {}", reference(&scale.target), scale.replicas),

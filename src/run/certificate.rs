@@ -1,6 +1,9 @@
-//! The `certificate` action: certificates for servers and clients of a lab, from an authority that the run makes for itself.
+//! The `certificate` action: certificates for servers and clients of a lab, from authorities that the run makes for itself.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::core::DynamicObject;
@@ -20,12 +23,21 @@ const LIFETIME: Duration = Duration::from_hours(24 * 7);
 impl Context<'_> {
     /// Puts a key, its certificate and the authority's into a Secret.
     pub(super) async fn certify(&self, certificate: &Certificate, patience: &Patience) -> Result<(), Problem> {
-        let name = || async { CertificateAuthority::generate(&self.lab.metadata.name, Timestamp::now()) };
-        let authority = self.authority.get_or_try_init(name).await;
-        let secret = authority.and_then(|authority| secret(certificate, authority));
+        let name = certificate.authority.as_ref().unwrap_or(&self.lab.metadata.name);
+        let secret = self.authority(name).and_then(|authority| secret(certificate, &authority));
         let secret = secret.map_err(|error| Problem::new(format!("no certificate could be made: {error}")))?;
         self.cluster.apply(vec![secret], patience).await?;
         Ok(())
+    }
+
+    fn authority(&self, name: &str) -> Result<Arc<CertificateAuthority>, CaError> {
+        let mut authorities = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = authorities.get(name) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(CertificateAuthority::generate(name, Timestamp::now())?);
+        authorities.insert(name.to_owned(), made.clone());
+        Ok(made)
     }
 }
 

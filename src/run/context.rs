@@ -1,8 +1,10 @@
 //! What every part of a run needs.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use tokio::sync::OnceCell;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{
     Options,
@@ -28,8 +30,8 @@ pub struct Context<'a> {
     pub mesh: Chosen,
     /// How long each part may wait.
     pub deadline: Duration,
-    /// Who signs the lab's own certificates; made when the first is.
-    pub authority: OnceCell<CertificateAuthority>,
+    /// Who signs the lab's own certificates, by name; each is made when its first certificate is.
+    pub authorities: Mutex<BTreeMap<String, Arc<CertificateAuthority>>>,
     /// Which cluster was asked for, as hints name it.
     pub target: Target,
 }
@@ -38,7 +40,7 @@ impl<'a> Context<'a> {
     /// A lab that has not begun.
     pub fn new(lab: &'a Lab, cluster: Cluster, mesh: Chosen, options: &Options, events: Events) -> Self {
         let (target, deadline) = (options.target.clone(), options.deadline);
-        Self { lab, cluster, events, mesh, deadline, authority: OnceCell::new(), target }
+        Self { lab, cluster, events, mesh, deadline, authorities: Mutex::default(), target }
     }
 }
 

@@ -1,19 +1,16 @@
 //! Keeping a lab up after its last step, so that somebody can look around.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::PathBuf,
-    sync::Arc,
 };
 
 use kube::config::Kubeconfig;
 
 use super::{Interrupt, context::Context, event::Event};
-use crate::{
-    cluster::{ClusterError, gateway::Edge},
-    mesh::install::{INGRESS_GATEWAY, ROOT_NAMESPACE},
-};
+use crate::{cluster::ClusterError, lab::outside::NamespacedName};
 
 /// Says how to reach the cluster and waits until somebody interrupts.
 ///
@@ -22,10 +19,8 @@ use crate::{
 pub async fn keep(context: &Context<'_>, kubeconfig: &Kubeconfig, interrupt: &Interrupt) -> io::Result<()> {
     let file = KubeconfigFile::write(kubeconfig)?;
     let namespaces = context.namespaces().into_iter().collect();
-    let gateway = gateway(context).await.map_err(|error| io::Error::other(error.to_string()))?;
-    let addresses =
-        gateway.iter().flat_map(|edge| GATEWAY.iter().filter_map(|&(name, port)| address(edge, name, port)));
-    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces, addresses: addresses.collect() });
+    let addresses = addresses(context).await.map_err(|error| io::Error::other(error.to_string()))?;
+    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces, addresses });
     interrupt.stop.cancelled().await;
     Ok(())
 }
@@ -33,16 +28,23 @@ pub async fn keep(context: &Context<'_>, kubeconfig: &Kubeconfig, interrupt: &In
 /// What the gateway's address is exported as: that of HTTP, and that of HTTPS.
 const GATEWAY: [(&str, u16); 2] = [("GATEWAY_URL", 80), ("SECURE_GATEWAY_URL", 443)];
 
-/// How the gateway is reached, if the lab has asked for one.
-async fn gateway(context: &Context<'_>) -> Result<Option<Arc<Edge>>, ClusterError> {
-    if !context.lab.metadata.mesh.gateway {
-        return Ok(None);
+/// How everything is reached that the lab asks from outside, and its gateway in any case, by the variables that say so.
+async fn addresses(context: &Context<'_>) -> Result<Vec<(String, String)>, ClusterError> {
+    let asked = context.lab.from_outside().map(|it| (it.variable(), (it.service.clone(), it.target.port())));
+    let mut wanted: BTreeMap<String, (NamespacedName, u16)> = asked.collect();
+    if context.lab.metadata.mesh.gateway {
+        wanted.extend(GATEWAY.map(|(name, port)| (name.to_owned(), (NamespacedName::gateway(), port))));
     }
-    context.cluster.edge(ROOT_NAMESPACE, INGRESS_GATEWAY, &context.patience()).await.map(Some)
-}
-
-fn address(edge: &Edge, name: &str, port: u16) -> Option<(String, String)> {
-    Some((name.to_owned(), edge.address(port)?.to_string()))
+    let mut addresses = Vec::new();
+    for (variable, (service, port)) in wanted {
+        match context.cluster.edge(&service.namespace, &service.name, &context.patience()).await {
+            Ok(edge) => addresses.extend(edge.address(port).map(|address| (variable, address.to_string()))),
+            // The lab has deleted it since, or nobody outside reaches it here.
+            Err(ClusterError::Request { status: Some(404), .. } | ClusterError::NoWayIn { .. }) => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(addresses)
 }
 
 /// A kubeconfig in a folder of its own, both for their owner's eyes only; dropping it removes them.

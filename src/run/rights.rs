@@ -17,8 +17,12 @@ use crate::{
     },
     lab::{
         action::{Action, Reference},
-        check::{Check, Which},
+        check::{
+            Check, Which,
+            edge::{Control, Edge},
+        },
         model::WorkloadName,
+        outside::Outside,
     },
 };
 
@@ -90,6 +94,10 @@ impl Needs<'_> {
                 self.kind("v1", "Secret", namespace, DELETE).await
             }
             Action::Delete(target) => self.reference(target, DELETE).await,
+            Action::Edge(request) => {
+                self.outside(request);
+                Ok(())
+            }
             Action::Exec(exec) => {
                 self.exec(&exec.workload);
                 Ok(())
@@ -112,6 +120,7 @@ impl Needs<'_> {
                 self.exec(&certificate.from);
                 self.core(Some(ROOT_NAMESPACE), "configmaps", &["get"]);
             }
+            Check::Edge(edge) => self.edge(edge),
             Check::Http(http) => {
                 let askers = http.control.iter().chain([&http.from]);
                 askers.for_each(|asker| self.exec(asker));
@@ -166,6 +175,24 @@ impl Needs<'_> {
         let namespace = self.context.lab.workload(name).namespace.clone();
         self.core(Some(&namespace), "services", &["get"]);
         self.exec(name);
+    }
+
+    fn edge(&mut self, edge: &Edge) {
+        edge.requests().for_each(|request| self.outside(request));
+        if let Some(Control::Inside(from)) = &edge.control {
+            self.exec(from);
+        }
+    }
+
+    /// A request from outside: the Service's address, the pods behind it as witnesses, the certificates that curl needs.
+    fn outside(&mut self, request: &Outside) {
+        let namespace = Some(request.service.namespace.as_str());
+        self.core(namespace, "services", &["get", "list", "watch"]);
+        self.core(namespace, "pods", &["list"]);
+        self.core(namespace, "pods/log", &["get"]);
+        for secret in request.cacert.iter().chain(&request.cert) {
+            self.core(Some(&secret.namespace), "secrets", &["get"]);
+        }
     }
 
     fn log(&mut self, name: &WorkloadName) {

@@ -121,6 +121,7 @@ impl Context<'_> {
         let prober = self.prober();
         match check {
             Check::Certificate(certificate) => probe::certificate::check(&prober, scene, certificate).await,
+            Check::Edge(edge) => probe::edge::check(&prober, scene, edge).await,
             Check::Http(http) => probe::http::check(&prober, scene, http).await,
             Check::Logs(logs) => probe::logs::check(&prober, scene, logs).await,
             Check::Matrix(matrix) => probe::matrix::check(&prober, scene, matrix, earlier).await,

@@ -5,6 +5,7 @@
 
 mod mutant;
 mod mutate;
+mod series;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 pub use mutant::{Mutant, mutants};
 pub use mutate::{Fate, Mutation};
+pub use series::{Series, StepSeries};
 
 use super::{
     Interrupt, Options, clean,
@@ -23,7 +25,11 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError, RunId},
-    lab::{check::Check, model::Lab, position::Located},
+    lab::{
+        check::Check,
+        model::Lab,
+        position::{Located, Span},
+    },
     probe::{judge::Outcome, result::CheckResult},
 };
 
@@ -53,6 +59,9 @@ pub struct Proof {
 pub struct StepProof {
     /// Unique in the lab.
     pub name: String,
+    /// Where it stands in the lab file.
+    #[serde(serialize_with = "line", rename = "line")]
+    pub at: Span,
     /// How many checks were red before the solution.
     pub red_before: usize,
     /// How many checks there are.
@@ -146,6 +155,7 @@ async fn walk(context: &Context<'_>, mutate: bool, steps: &mut Vec<StepProof>) -
         };
         let mut proof = StepProof {
             name: step.name.value.clone(),
+            at: step.name.at,
             red_before: red(&before).len(),
             checks: step.expect.len(),
             red_after: red(&after.checks),
@@ -179,6 +189,10 @@ impl Context<'_> {
         }
         Ok(results)
     }
+}
+
+fn line<S: serde::Serializer>(at: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+    at.line.serialize(serializer)
 }
 
 fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -137,6 +137,16 @@ pub enum ClientTls {
     },
 }
 
+impl ClientTls {
+    /// The credential that it takes roots and certificate from, if it names one.
+    pub fn credential_name(&self) -> Option<&str> {
+        match self {
+            Self::Disable | Self::IstioMutual { .. } => None,
+            Self::Files { credential_name, .. } => credential_name.as_deref(),
+        }
+    }
+}
+
 /// Where a client certificate lies on the sidecar's machine.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -206,11 +206,7 @@ pub(crate) fn without_port(authority: &str) -> &str {
 
 impl Service {
     fn new(port: &OutboundPort, routing: &Routing, previous: Option<&Arc<Self>>) -> Self {
-        let named = match &port.tls {
-            ClientTls::Files { credential_name, .. } => credential_name.as_ref(),
-            ClientTls::Disable | ClientTls::IstioMutual { .. } => None,
-        };
-        let credential = named.and_then(|name| routing.credentials.get(name));
+        let credential = port.tls.credential_name().and_then(|name| routing.credentials.get(name));
         let previous =
             previous.filter(|previous| previous.tls == port.tls && previous.credential.as_ref() == credential);
         let context = match previous {

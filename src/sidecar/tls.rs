@@ -58,7 +58,9 @@ pub enum TlsError {
     #[error("`{0}` cannot be sent as a server name")]
     Name(String),
     /// What is named by `credentialName` is not there.
-    #[error("credential `{0}` was not found (make a Secret of this name in the namespace of the proxy's pod)")]
+    #[error(
+        "credential `{0}` was not found (make a Secret of this name in the namespace of the proxy's pod, and let a sidecar's service account list and watch it)"
+    )]
     NoCredential(String),
     /// No roots of the system were found.
     #[error("no certificate authorities of the system were found (set caCertificates)")]

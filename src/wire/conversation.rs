@@ -177,7 +177,7 @@ fn counted(counts: &BTreeMap<Content, usize>) -> String {
 }
 
 /// Whether a person would call it text: no control characters but the usual ones, and UTF-8 up to a cut at the end.
-fn is_text(bytes: &[u8]) -> bool {
+pub fn is_text(bytes: &[u8]) -> bool {
     let valid = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {

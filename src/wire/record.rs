@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The length of a record's header.
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 /// The longest record that any version of TLS allows: 2^14 bytes and 2048 of expansion (RFC 5246, section 6.2.3).
 const LONGEST: u16 = (1 << 14) + 2048;
 
@@ -21,7 +21,7 @@ pub enum Content {
 }
 
 impl Content {
-    fn from_code(code: u8) -> Option<Self> {
+    pub(super) fn from_code(code: u8) -> Option<Self> {
         match code {
             20 => Some(Self::ChangeCipherSpec),
             21 => Some(Self::Alert),
@@ -43,11 +43,26 @@ impl fmt::Display for Content {
     }
 }
 
+/// A version of TLS, by its minor number: 3 is TLS 1.2, as records go on to say in TLS 1.3.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Version(pub u8);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.pad("SSL 3.0"),
+            minor => f.pad(&format!("TLS 1.{}", minor - 1)),
+        }
+    }
+}
+
 /// One record's header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Record {
     /// What it carries.
     pub content: Content,
+    /// What it says of its version.
+    pub version: Version,
     /// How many bytes follow the header.
     pub length: u16,
 }
@@ -58,7 +73,7 @@ impl Record {
         let length = u16::from_be_bytes([high, low]);
         let content = Content::from_code(content)?;
         // SSL 3.0 to TLS 1.2; TLS 1.3 says that it is 1.2.
-        (major == 3 && minor <= 4 && length <= LONGEST).then_some(Self { content, length })
+        (major == 3 && minor <= 4 && length <= LONGEST).then_some(Self { content, version: Version(minor), length })
     }
 }
 
@@ -114,8 +129,10 @@ mod tests {
         let mut records = Records::default();
         let bytes = [22, 3, 1, 0, 2, 0xAA, 0xBB, 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 0, 21, 3, 3, 0, 2, 2];
         let found: Vec<String> =
-            records.feed(&bytes).iter().map(|record| format!("{} {}", record.content, record.length)).collect();
-        assert_eq!(found, ["handshake 2", "change cipher spec 1", "application data 0", "alert 2"]);
+            records.feed(&bytes).iter().map(|it| format!("{} {} {}", it.version, it.content, it.length)).collect();
+        let expected =
+            ["TLS 1.0 handshake 2", "TLS 1.2 change cipher spec 1", "TLS 1.2 application data 0", "TLS 1.2 alert 2"];
+        assert_eq!(found, expected);
         assert!(!records.is_broken());
     }
 

@@ -94,7 +94,7 @@ async fn roles_are_enforced() {
     let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
     let role = json!({
         "metadata": {"name": "reader"},
-        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["x"], "verbs": ["get"]}],
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["x"], "verbs": ["get", "list"]}],
     });
     cluster.post(&format!("{rbac}/roles"), role).await.object(201);
     let binding = json!({
@@ -109,6 +109,10 @@ async fn roles_are_enforced() {
     assert_eq!(ask(&jane, Method::GET, &format!("{MAPS}/x"), None, "").await.code, 200);
     assert_eq!(ask(&jane, Method::GET, &format!("{MAPS}/y"), None, "").await.code, 403);
     assert_eq!(ask(&jane, Method::DELETE, &format!("{MAPS}/x"), None, "").await.code, 403);
+    // A list that selects one object by its name needs no more than the right to list that one.
+    for (query, code) in [("?fieldSelector=metadata.name=x", 200), ("?fieldSelector=metadata.name=y", 403), ("", 403)] {
+        assert_eq!(ask(&jane, Method::GET, &format!("{MAPS}{query}"), None, "").await.code, code, "{query}");
+    }
     let moved = cluster.merge(&format!("{rbac}/rolebindings/staff"), json!({"roleRef": {"name": "other"}})).await;
     assert!(moved.refusal().contains("cannot change roleRef"), "{moved:?}");
 }

@@ -3,6 +3,7 @@
 mod check;
 mod legacy;
 mod pair;
+mod tap;
 
 #[allow(dead_code)] // Every test binary uses a part of these.
 #[path = "../e2e/manifests.rs"]

@@ -27,6 +27,30 @@ setup:
 steps:
 ";
 
+/// Another Service before httpbin, for those outside.
+const OUTSIDE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: foo}
+spec:
+  type: LoadBalancer
+  selector: {app: httpbin}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+";
+
+/// A door of the gateway for clients with a certificate of the authority that `safe` holds.
+const MUTUAL: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: safe, namespace: foo}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+    - port: {number: 443, name: https, protocol: HTTPS}
+      tls: {mode: MUTUAL, credentialName: safe}
+      hosts: ['*']
+";
+
 /// Sets a PeerAuthentication of the whole mesh.
 pub fn mesh_wide(mode: &str) -> String {
     format!(
@@ -45,9 +69,21 @@ pub fn step(name: &str, solve: &str, expect: &str) -> String {
 
 /// Runs the lab with these steps. Answers the exit code and the report.
 pub async fn run(world: &World, steps: &str, more: &[&str]) -> (i32, Value) {
+    run_text(world, &format!("{LAB}{steps}"), more).await
+}
+
+/// As [`run`], in a mesh with a gateway.
+pub async fn run_with_gateway(world: &World, steps: &str, more: &[&str]) -> (i32, Value) {
+    let lab = LAB.replace("minutes: 1}", "minutes: 1, mesh: {gateway: true}}");
+    run_text(world, &format!("{lab}{steps}"), more).await
+}
+
+async fn run_text(world: &World, lab: &str, more: &[&str]) -> (i32, Value) {
     let folder = world.home().join("checks");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("lab.yaml"), format!("{LAB}{steps}")).unwrap();
+    fs::create_dir_all(folder.join("templates")).unwrap();
+    fs::write(folder.join("lab.yaml"), lab).unwrap();
+    fs::write(folder.join("templates/mutual.yaml"), MUTUAL).unwrap();
+    fs::write(folder.join("templates/outside.yaml"), OUTSIDE).unwrap();
     let (folder, image) = (folder.to_str().unwrap(), world.image());
     let images = [format!("httpbin_image={image}"), format!("sleep_image={image}")];
     let mut arguments = vec!["run", folder, "--on", "k8s", "-o", "json", "--set", &images[0], "--set", &images[1]];

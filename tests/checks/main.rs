@@ -2,6 +2,7 @@
 //! names one, on a real cluster.
 
 mod certificate;
+mod edge;
 mod lab;
 mod wire;
 

@@ -2,6 +2,8 @@
 //!
 //! Every test runs on the embedded cluster and, where `LABCTL_E2E_KUBECONFIG` names one, on a real cluster.
 
+mod authority;
+mod credential;
 mod http;
 mod mesh;
 mod outside;

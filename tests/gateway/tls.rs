@@ -1,11 +1,10 @@
 //! TLS at the gateway: whose certificate is shown, who must show one, and what is passed on unopened.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
 use crate::{
+    authority::Authority,
     outside::ask,
     shop::{self, gateway, obey, virtual_service},
     support::{World, on_both_clusters},
@@ -20,43 +19,6 @@ on_both_clusters! {
 
 const ROUTE: &str = "{hosts: [shop.example.com], gateways: [edge], http: [{route: [{destination: {host: api}}]}]}";
 const URL: &str = "https://shop.example.com/anything";
-
-/// An authority of somebody who runs a shop.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for a name, and its key.
-    fn issue(&self, name: &str) -> (String, String) {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// A Secret with a certificate for the shop; with `clients`, also with the roots that verify them.
-    fn secret(&self, name: &str, clients: Option<&Self>) -> String {
-        let (certificate, key) = self.issue("shop.example.com");
-        let encode = |text: &str| STANDARD.encode(text);
-        let roots = clients.map(|clients| format!(", ca.crt: {}", encode(&clients.pem()))).unwrap_or_default();
-        format!(
-            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: istio-system}}\n\
-             type: kubernetes.io/tls\ndata: {{tls.crt: {}, tls.key: {}{roots}}}\n",
-            encode(&certificate),
-            encode(&key)
-        )
-    }
-}
 
 /// A file of the test's own; answers its path.
 fn file(world: &World, name: &str, text: &str) -> String {
@@ -79,11 +41,11 @@ async fn certificates_come_from_secrets_and_change_with_them(world: &World) {
 
     // Without its Secret the gateway has nothing to show.
     assert_eq!(with(&old_file).await, "exit 35");
-    obey(world, &old.secret("shop", None)).await;
+    obey(world, &old.secret("istio-system", "shop", None)).await;
     assert_eq!(with(&old_file).await, "api");
     assert_eq!(with(&new_file).await, "exit 60");
     // Another certificate, without a restart.
-    obey(world, &new.secret("shop", None)).await;
+    obey(world, &new.secret("istio-system", "shop", None)).await;
     assert_eq!(with(&new_file).await, "api");
     assert_eq!(with(&old_file).await, "exit 60");
 
@@ -104,7 +66,7 @@ async fn clients_prove_who_they_are(world: &World) {
   - {port: {number: 443, name: https, protocol: HTTPS}, hosts: [shop.example.com], tls: {mode: MUTUAL, credentialName: shop}}
   - {port: {number: 15443, name: optional, protocol: HTTPS}, hosts: [shop.example.com], tls: {mode: OPTIONAL_MUTUAL, credentialName: shop}}
 ";
-    let secret = own.secret("shop", Some(&friends));
+    let secret = own.secret("istio-system", "shop", Some(&friends));
     obey(world, &[gateway(servers), virtual_service("shop", ROUTE), secret].concat()).await;
     let roots = file(world, "own.pem", &own.pem());
     let certified = |name: &str, authority: &Authority| {

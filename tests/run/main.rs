@@ -1,5 +1,6 @@
 //! `labctl run` through the binary: whole labs, bad surroundings, interruptions.
 
+mod action;
 mod cable;
 mod cluster;
 mod consent;

@@ -81,3 +81,97 @@ fn labs_are_named_or_all_are_meant() {
     assert_eq!(code, 2);
     assert!(stderr.contains("--all"), "{stderr}");
 }
+
+/// Labs that close the mesh, in a folder.
+fn folder_of_labs(home: &Home, names: &[&str]) -> String {
+    for name in names {
+        home.lab(&format!("labs/{name}"), &two_namespaces(name, CLOSE));
+    }
+    home.path("labs").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn each_lab_of_a_folder_is_in_one_shard() {
+    let home = Home::new();
+    let labs = folder_of_labs(&home, &["b", "c", "a"]);
+    let proven = |shard: &str| -> Vec<String> {
+        let document = document(&home.run(&["test", &labs, "--shard", shard, "-o", "json"]));
+        let names = document["labs"].as_array().unwrap().iter().map(|lab| lab["lab"].as_str().unwrap().to_owned());
+        names.collect()
+    };
+    assert_eq!([proven("1/2"), proven("2/2")], [vec!["a".to_owned(), "c".to_owned()], vec!["b".to_owned()]]);
+    let (code, stdout, stderr) = parts(&home.run(&["test", &labs, "--shard", "4/4"]));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", "nothing to do: part 4/4 of 3 labs is empty\n"));
+}
+
+#[test]
+fn repeated_proofs_are_one_report() {
+    let home = Home::new();
+    let (labs, report) = (folder_of_labs(&home, &["a", "b"]), home.path("report.xml"));
+    let junit = format!("junit={}", report.display());
+    let output =
+        home.command(&["test", &labs, "--repeat", "2", "--report", &junit]).env("GITHUB_ACTIONS", "true").output();
+    let (code, stdout, stderr) = parts(&output.unwrap());
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let times = regex::Regex::new(r"\d+\.\d s").unwrap();
+    insta::assert_snapshot!(times.replace_all(&stdout, "(s)"), @"");
+    let report = std::fs::read_to_string(report).unwrap();
+    assert!(report.starts_with("<?xml"), "{report}");
+    assert_eq!(report.matches("<testsuite name=").count(), 2, "{report}");
+}
+
+#[test]
+fn github_is_told_what_does_not_hold() {
+    let home = Home::new();
+    let lab = home.lab("idle", &two_namespaces("idle", IDLE));
+    let annotation = format!("::error file={lab}/lab.yaml,line=21,col=11,title=idle%3A idle::cannot fail: ");
+    for (arguments, github, expected) in [
+        (&["-o", "github"][..], "false", true),
+        (&[][..], "true", true),
+        (&[][..], "", false),
+        (&["-o", "json"][..], "true", false),
+    ] {
+        let arguments = [&["test", lab.as_str()][..], arguments].concat();
+        let (code, stdout, stderr) = parts(&home.command(&arguments).env("GITHUB_ACTIONS", github).output().unwrap());
+        assert_eq!((code, stdout.contains(&annotation)), (1, expected), "{arguments:?} {github}: {stdout}{stderr}");
+    }
+}
+
+/// One unsound lab does not hide another one, and nothing is started.
+#[test]
+fn all_unsound_labs_are_reported() {
+    let home = Home::new();
+    let labs = folder_of_labs(&home, &["a"]);
+    for name in ["x", "y"] {
+        home.lab(&format!("labs/{name}"), "kind: Lab\n");
+    }
+    let (code, stdout, stderr) = parts(&home.run(&["test", &labs]));
+    assert_eq!((code, stdout.as_str()), (6, ""), "{stderr}");
+    assert_eq!(stderr.matches("is not a sound lab").count(), 2, "{stderr}");
+    assert!(!stderr.contains("starting"), "{stderr}");
+}
+
+#[test]
+fn what_is_typed_wrong_is_said_before_anything_is_done() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("empty")).unwrap();
+    let empty = home.path("empty").to_str().unwrap().to_owned();
+    let cases: [&[&str]; 10] = [
+        &[&empty],
+        &["--all", "--shard", "0/4"],
+        &["--all", "--shard", "5/4"],
+        &["--all", "--shard", "1/0"],
+        &["--all", "--shard", "first"],
+        &["--all", "--repeat", "0"],
+        &["--all", "--report", "html=page.html"],
+        &["--all", "--report", "junit=no-such-folder/report.xml"],
+        &["--all", "--on", "embedded", "--context", "x"],
+        &["--all", "--image", "registry.example/labctl:1"],
+    ];
+    let texts = cases.map(|arguments| {
+        let (code, stdout, stderr) = parts(&home.run(&[&["test"], arguments].concat()));
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        stderr.replace(&empty, "[folder]").replace("\nFor more information, try '--help'.\n", "")
+    });
+    insta::assert_snapshot!(texts.join("\n"), @"");
+}

@@ -41,7 +41,7 @@ impl Home {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labctl"));
-        command.args(arguments).env_remove("KUBECONFIG").env("NO_COLOR", "1");
+        command.args(arguments).env_remove("KUBECONFIG").env_remove("GITHUB_ACTIONS").env("NO_COLOR", "1");
         command.env("HOME", self.folder.path()).env("TMPDIR", self.path("tmp"));
         command
     }

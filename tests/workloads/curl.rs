@@ -156,6 +156,14 @@ async fn resolve_replaces_the_lookup() {
 }
 
 #[tokio::test]
+async fn connect_to_changes_where_the_connection_goes() {
+    let server = Server::start(Behaviour::Answer(NOT_FOUND)).await;
+    let there = format!("web.foo:80:127.0.0.1:{}", server.port());
+    let ran = curl(&["-s", "--connect-to", &there, "-w", " %{url_effective} %{remote_port}", "http://web.foo/x"]).await;
+    assert_eq!((ran.code, ran.stdout), (0, format!("abc http://web.foo/x {}", server.port())));
+}
+
+#[tokio::test]
 async fn retries_follow_the_rules() {
     let server =
         Server::start(Behaviour::Answer("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1\r\n\r\nx")).await;

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use serde_json::json;
 
 use crate::{
-    cli::{CliError, kubernetes::KubernetesArgs, mesh::on_cluster},
+    cli::{CliError, call::Typed, kubernetes::KubernetesArgs, mesh::on_cluster},
     cluster::{
         Cluster,
         mesh::{MeshError, Presence},
@@ -13,9 +13,7 @@ use crate::{
     lab::model::Endpoint,
     mesh::{
         explain::{
-            address::Address,
             chain::{self, Call, Chain},
-            find::Wanted,
             manifest::File,
         },
         policy::Index,
@@ -32,13 +30,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How far the texts stand from the words before them.
 const INDENT: usize = 14;
-
-/// A call as it was typed, by somebody who is in a namespace.
-pub(super) struct Typed<'a> {
-    pub(super) from: &'a str,
-    pub(super) to: &'a str,
-    pub(super) namespace: Option<&'a str>,
-}
 
 /// What one call comes to.
 pub(super) struct Explained {
@@ -78,17 +69,6 @@ impl Typed<'_> {
         let pair = question(&index, call, path);
         let observed = pair::ask(cluster, &index.settings().trust_domain, witnessed, &pair).await?;
         Ok(Ok(Explained { chains: chain::explain(&index, call, &[]), observed: Some(observed) }))
-    }
-
-    /// Who calls whom, and for which path.
-    fn find(&self, index: &Index, namespace: &str) -> Result<(Call, &str), CliError> {
-        let namespace = self.namespace.unwrap_or(namespace);
-        let client = Wanted::read(self.from, namespace).find(index);
-        let client = client.map_err(|nobody| CliError::new(2, nobody.to_string()).hint(nobody.hint()))?;
-        let address = Address::read(self.to);
-        let call = address.find(index, client);
-        let call = call.map_err(|error| CliError::new(2, error.to_string()).hint(error.hint()))?;
-        Ok((call, address.path()))
     }
 }
 

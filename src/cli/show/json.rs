@@ -35,7 +35,7 @@ pub(super) fn document(lab: &Lab, steps: &[(usize, &Step)], unfold: Unfold) -> S
 /// Hints without their text, and no solution, unless they were asked for.
 fn step(lab: &Lab, step: &Step, unfold: Unfold) -> Value {
     let hints = step.hints.iter().map(|hint| {
-        let text = unfold.hints.then_some(&hint.text);
+        let text = unfold.hints.then_some(&hint.text.value);
         json!({ "cost": hint.cost.value, "text": text })
     });
     let solution =
@@ -43,7 +43,7 @@ fn step(lab: &Lab, step: &Step, unfold: Unfold) -> Value {
     json!({
         "name": step.name.value,
         "title": step.title,
-        "text": step.text,
+        "text": step.text.value,
         "points": step.points,
         "expect": step.expect.iter().map(|each| check(each)).collect::<Vec<_>>(),
         "hints": hints.collect::<Vec<_>>(),

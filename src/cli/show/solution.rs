@@ -6,6 +6,7 @@ use crate::{
     lab::{
         action::{Action, Apply, Certificate, Exec, Mark, Reference},
         model::{Lab, Step},
+        outside::{NamespacedName, Outside, Target},
     },
     render::manifest,
 };
@@ -23,6 +24,7 @@ pub(super) fn commands(lab: &Lab, action: &Action) -> String {
         Action::Apply(apply) => applied(apply),
         Action::Certificate(certificate) => issued(certificate),
         Action::Delete(target) => format!("kubectl delete {}", named(target)),
+        Action::Edge(request) => asked(request),
         Action::Exec(exec) => executed(lab, exec),
         Action::Label(mark) => marked("label", mark),
         Action::Refused(refused) => format!("# Is refused: {}\n{}", refused.because, applied(&refused.apply)),
@@ -40,13 +42,14 @@ fn issued(certificate: &Certificate) -> String {
     const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     let names: Vec<String> = certificate.hosts.iter().map(|host| format!("DNS:{host}")).collect();
     let (names, secret, namespace) = (names.join(","), &certificate.secret, &certificate.namespace);
+    let (ca, subject) = certificate.authority.as_deref().map_or(("ca", "lab"), |name| (name, name));
     format!(
-        "[ -f ca.crt ] || openssl req -x509 {KEY} -days 7 -subj /O=lab -keyout ca.key -out ca.crt
+        "[ -f {ca}.crt ] || openssl req -x509 {KEY} -days 7 -subj /O={subject} -keyout {ca}.key -out {ca}.crt
 openssl req {KEY} -subj / -keyout tls.key -out tls.csr
-openssl x509 -req -days 7 -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial \\
+openssl x509 -req -days 7 -in tls.csr -CA {ca}.crt -CAkey {ca}.key -CAcreateserial \\
   -extfile <(echo subjectAltName={names}) -out tls.crt
 kubectl create secret generic {secret} -n {namespace} --type=kubernetes.io/tls \\
-  --from-file=tls.crt --from-file=tls.key --from-file=ca.crt"
+  --from-file=tls.crt --from-file=tls.key --from-file=ca.crt={ca}.crt"
     )
 }
 
@@ -82,6 +85,33 @@ fn executed(lab: &Lab, exec: &Exec) -> String {
     );
     let command: Vec<String> = exec.command.iter().map(|word| quoted(word)).collect();
     format!("kubectl exec -n {} \"{pod}\" -c {} -- {}", workload.namespace, exec.container, command.join(" "))
+}
+
+/// The request as somebody outside types it; the address stands in the variable that `labctl run --keep` exports.
+fn asked(request: &Outside) -> String {
+    let variable = request.variable();
+    let mut words = vec!["curl -sSf".to_owned()];
+    if request.method != "GET" && !(request.method == "POST" && request.data.is_some()) {
+        words.push(format!("-X {}", quoted(&request.method)));
+    }
+    words.extend(request.headers.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
+    words.extend(request.data.iter().map(|data| format!("-d {}", quoted(data))));
+    let file = |option: &str, secret: &NamespacedName, key: &str| {
+        let NamespacedName { namespace, name } = secret;
+        format!("--{option} <(kubectl get secret -n {namespace} {name} -o jsonpath='{{.data.{key}}}' | base64 -d)")
+    };
+    words.extend(request.cacert.iter().map(|secret| file("cacert", secret, r"ca\.crt")));
+    if let Some(secret) = &request.cert {
+        words.extend([file("cert", secret, r"tls\.crt"), file("key", secret, r"tls\.key")]);
+    }
+    match &request.target {
+        Target::Path(path) => words.push(format!("\"http://${variable}\"{}", quoted(path))),
+        Target::Url(url) => {
+            let (host, port) = (url.host().unwrap_or_default(), request.target.port());
+            words.push(format!("--connect-to \"{host}:{port}:${variable}\" {}", quoted(&url.to_string())));
+        }
+    }
+    words.join(" ")
 }
 
 fn labels(selector: &BTreeMap<String, String>) -> String {

@@ -51,6 +51,11 @@ impl Server {
         if call.resource.table == "pods" && operation != Operation::Delete {
             tolerations::add(&mut object);
         }
-        self.mutate(call, operation, object, before, warnings).await
+        let mut admitted = self.mutate(call, operation, object, before, warnings).await?;
+        if new_pod {
+            // Containers that a webhook has added find the token as well: what is built in is asked again after webhooks.
+            self.admit_service_account(call, &mut admitted)?;
+        }
+        Ok(admitted)
     }
 }

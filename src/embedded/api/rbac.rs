@@ -11,6 +11,7 @@ use super::{
 };
 use crate::embedded::{
     auth::{MASTERS, User},
+    objects::selector::FieldSelector,
     store::Key,
 };
 
@@ -42,15 +43,18 @@ pub(super) enum Action<'a> {
 }
 
 impl<'a> Action<'a> {
-    /// What a request to a resource wants to do.
-    pub fn of(verb: Verb, target: &'a ResourcePath) -> Self {
+    /// What a request to a resource wants to do. One that is about all objects but selects one by its name is, for
+    /// the rules, about that one.
+    pub fn of(verb: Verb, target: &'a ResourcePath, selected: &'a FieldSelector) -> Self {
+        let selects = matches!(verb, Verb::DeleteCollection | Verb::List | Verb::Watch);
+        let selected = selected.requires_exact_match("metadata.name").filter(|_| selects);
         Self::Resource {
             verb: verb.as_str(),
             group: &target.group,
             resource: &target.resource,
             subresource: target.subresource.as_deref().unwrap_or_default(),
             namespace: target.namespace.as_deref().unwrap_or_default(),
-            name: target.name.as_deref().unwrap_or_default(),
+            name: target.name.as_deref().or(selected).unwrap_or_default(),
         }
     }
 

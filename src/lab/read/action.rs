@@ -9,6 +9,7 @@ use crate::{
         action::{Action, Apply, Certificate, Exec, Mark, Reference, Refused, Scale},
         fields::{Fields, collect, list, mapping, number, text},
         kinds,
+        outside::Outside,
         position::{Located, Span},
         problem::{Problem, ProblemKind, Source, suggestion},
         read::Reader,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 const ACTIONS: &[&str] =
-    &["annotate", "apply", "certificate", "delete", "exec", "label", "refused", "restart", "scale"];
+    &["annotate", "apply", "certificate", "delete", "edge", "exec", "label", "refused", "restart", "scale"];
 
 impl Reader<'_> {
     /// Reads a list of actions that must not be empty.
@@ -38,6 +39,7 @@ impl Reader<'_> {
             "apply" => Action::Apply(self.apply(node, key.at)?),
             "certificate" => Action::Certificate(self.issued(node, key.at)?),
             "delete" => Action::Delete(self.target_only("`delete`", node, key.at)?),
+            "edge" => Action::Edge(self.asked(node, key.at)?),
             "exec" => Action::Exec(self.exec(node, key.at)?),
             "label" => Action::Label(self.mark(node, key.at, "labels")?),
             "refused" => Action::Refused(self.refused(node, key.at)?),
@@ -96,8 +98,7 @@ impl Reader<'_> {
         let mut unread = given.iter().filter(|(name, _)| !known.contains(&name.value)).peekable();
         let all_read = unread.peek().is_none().then_some(());
         for (name, _) in unread {
-            let hint = suggestion(name, &known).unwrap_or_else(|| format!("it reads: {}", known.join(", ")));
-            self.problems.invalid(name.at, format!("the template does not read `{}`", name.value), Some(hint));
+            self.problems.add(name.at, ProblemKind::Unread { name: name.value.clone(), known: known.clone() });
         }
         all_read
     }
@@ -125,10 +126,10 @@ impl Reader<'_> {
                     format!("give it under `with`, or declare a parameter; there are: {}", known.join(", "))
                 });
                 let message = format!("`{name}` is not defined");
-                self.note_elsewhere(&at, message, format!("{hint}\n{used}"));
+                self.note_elsewhere(&at, ProblemKind::Undefined { message, hint: format!("{hint}\n{used}") });
             }
             RenderError::Manifest { at, message } | RenderError::Template { at, message } => {
-                self.note_elsewhere(&at, message, used);
+                self.note_elsewhere(&at, ProblemKind::Template { message, hint: Some(used) });
             }
             RenderError::Refused { name, reason } => {
                 let message = format!("the template `{name}` is refused");
@@ -140,11 +141,10 @@ impl Reader<'_> {
         }
     }
 
-    fn note_elsewhere(&self, at: &Excerpt, message: String, hint: String) {
+    fn note_elsewhere(&self, at: &Excerpt, kind: ProblemKind) {
         let (line, column) = at.position();
         let span = Span { line, column, offset: at.range.start, length: at.range.len() };
         let source = Source { name: at.file.clone(), text: at.text.clone() };
-        let kind = ProblemKind::Template { message, hint: Some(hint) };
         self.problems.add_elsewhere(Problem::new(&source, span, kind));
     }
 
@@ -154,7 +154,13 @@ impl Reader<'_> {
         let namespace = fields.text("namespace", "where the Secret is");
         let at = fields.required("hosts", "[name, ...]").map(|node| node.at);
         let hosts = fields.texts("hosts");
+        let authority = fields.optional_text("authority");
         fields.finish();
+        let is_label = |name: &Located<String>| super::check_label(self.problems, "an authority", name);
+        let authority = match authority? {
+            Some(name) => Some(Some(name).filter(is_label)?.value),
+            None => None,
+        };
         let namespace = namespace.filter(|name| super::check_label(self.problems, "a namespace", name))?;
         let secret = secret.filter(|name| super::check_label(self.problems, "a Secret", name))?;
         let hosts: Vec<String> = hosts?.into_iter().map(|host| host.value).collect();
@@ -162,7 +168,7 @@ impl Reader<'_> {
             self.problems.add(at?, ProblemKind::Empty("a certificate names at least one host"));
             return None;
         }
-        Some(Certificate { secret: secret.value, namespace: namespace.value, hosts })
+        Some(Certificate { authority, secret: secret.value, namespace: namespace.value, hosts })
     }
 
     fn target_only(&self, what: &'static str, node: &Node, key: Span) -> Option<Reference> {
@@ -196,6 +202,13 @@ impl Reader<'_> {
         let replicas = replicas.and_then(|node| number(self.problems, "replicas", node, 0..=1000));
         fields.finish();
         Some(Scale { target: target?, replicas: replicas?.value })
+    }
+
+    fn asked(&self, node: &Node, key: Span) -> Option<Outside> {
+        let mut fields = Fields::open(self.problems, "`edge`", node)?.under(key);
+        let request = self.outside(&mut fields);
+        fields.finish();
+        request
     }
 
     fn exec(&self, node: &Node, key: Span) -> Option<Exec> {

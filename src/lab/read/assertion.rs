@@ -1,7 +1,7 @@
 //! Reads what holds for a text or a document.
 
 use crate::lab::{
-    check::{Assertion, Test},
+    check::{Assertion, HeaderAssertion, Test},
     fields::{Fields, collect, list, text},
     parameters::one_line,
     position::{Located, Span},
@@ -27,32 +27,60 @@ impl Reader<'_> {
         key: &'static str,
         about: About,
     ) -> Option<Vec<Assertion>> {
-        let Some(node) = fields.optional(key) else { return Some(Vec::new()) };
+        let items = self.some_assertions(fields, key)?;
+        collect(items.iter().map(|item| self.assertion(item, about)))
+    }
+
+    fn some_assertions<'n>(&self, fields: &mut Fields<'n>, key: &'static str) -> Option<&'n [Node]> {
+        let Some(node) = fields.optional(key) else { return Some(&[]) };
         let items = list(self.problems, key, node)?;
         if items.is_empty() {
             self.problems.add(node.at, ProblemKind::Empty("an empty list of assertions would always hold"));
             return None;
         }
-        collect(items.iter().map(|item| self.assertion(item, about)))
+        Some(items)
     }
 
     fn assertion(&self, node: &Node, about: About) -> Option<Assertion> {
         let mut fields = Fields::open(self.problems, "an assertion", node)?;
-        let json = fields.optional_text("json");
+        let (at, json) = (fields.at(), fields.optional_text("json"));
+        let test = self.one_test(fields);
+        let json = self.pointer(json?, at, about)?;
+        Some(Assertion { json, test: test? })
+    }
+
+    /// A list of assertions about headers that must not be empty; none if the key is not there.
+    pub(super) fn header_assertions(&self, fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<HeaderAssertion>> {
+        let items = self.some_assertions(fields, key)?;
+        collect(items.iter().map(|item| self.header_assertion(item)))
+    }
+
+    fn header_assertion(&self, node: &Node) -> Option<HeaderAssertion> {
+        let mut fields = Fields::open(self.problems, "an assertion about a header", node)?;
+        let name = fields.text("header", "the header's name");
+        let test = self.one_test(fields);
+        let name = name?;
+        if name.parse::<http::HeaderName>().is_err() {
+            self.problems.invalid(name.at, format!("`{}` is not the name of a header", name.value), None);
+            return None;
+        }
+        Some(HeaderAssertion { name: name.to_ascii_lowercase(), test: test? })
+    }
+
+    /// The one thing that an assertion says; nothing else may be in it.
+    fn one_test(&self, mut fields: Fields<'_>) -> Option<Located<Test>> {
         let tests: Vec<(Span, &'static str, &Node)> = ["absent", "contains", "equals", "matches"]
             .into_iter()
             .filter_map(|key| fields.entry(key).map(|(at, node)| (at, key, node)))
             .collect();
         let at = fields.at();
         fields.finish();
-        let json = self.pointer(json?, at, about)?;
         let [(at, key, node)] = tests[..] else {
             let hint = Some("one of: absent, contains, equals, matches".to_owned());
             self.problems.invalid(at, "an assertion says one thing", hint);
             return None;
         };
-        let test = self.test(key, node)?;
-        Some(Assertion { json, test: Located { value: test, at } })
+        self.test(key, node).map(|value| Located { value, at })
     }
 
     fn pointer(&self, json: Option<Located<String>>, at: Span, about: About) -> Option<Option<String>> {

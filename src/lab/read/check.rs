@@ -11,7 +11,7 @@ use crate::lab::{
 };
 use crate::probe::verdict::Expected;
 
-const CHECKS: &[&str] = &["certificate", "http", "logs", "matrix", "resource", "wire"];
+const CHECKS: &[&str] = &["certificate", "edge", "http", "logs", "matrix", "resource", "wire"];
 
 impl Reader<'_> {
     /// Reads `expect`, which must not be empty.
@@ -29,6 +29,7 @@ impl Reader<'_> {
         let (key, node) = self.tagged("a check", node, CHECKS)?;
         let check = match key.as_str() {
             "certificate" => Check::Certificate(self.certificate(node, key.at)?),
+            "edge" => Check::Edge(Box::new(self.edge(node, key.at)?)),
             "http" => Check::Http(Box::new(self.http(node, key.at)?)),
             "logs" => Check::Logs(self.logs(node, key.at)?),
             "matrix" => Check::Matrix(self.matrix(node, key.at)?),
@@ -123,7 +124,7 @@ impl Reader<'_> {
     }
 
     /// `exit`, `status` and `message`.
-    fn curl_shows(&self, fields: &mut Fields<'_>) -> Option<CurlShows> {
+    pub(super) fn curl_shows(&self, fields: &mut Fields<'_>) -> Option<CurlShows> {
         let exit = fields.optional("exit").map(|node| number(self.problems, "exit", node, 0..=255));
         let status = fields.optional("status").map(|node| number(self.problems, "status", node, 0..=599));
         let message = fields.optional_text("message");
@@ -156,17 +157,20 @@ impl Reader<'_> {
         let verdict = fields.optional_text("verdict");
         let control = fields.optional("control").map(|node| self.workload("control", node));
         let shows = self.curl_shows(&mut fields);
+        let response = self.header_assertions(&mut fields, "response");
         let body = self.assertions(&mut fields, "body", About::Text);
         fields.finish();
         let verdict = verdict?.map_or(Some(None), |verdict| self.expected(&verdict).map(Some))?;
-        let ((to, url), from, shows, body) = (target?, from?, shows?, body?);
+        let ((to, url), from, shows, response, body) = (target?, from?, shows?, response?, body?);
         let control = control.map_or(Some(None), |control| control.map(Some))?;
-        self.says_something(key, verdict.as_ref(), control.as_ref(), &shows, &body)?;
+        let silent = verdict.is_none() && shows.is_empty() && response.is_empty() && body.is_empty();
+        self.says_something(key, silent)?;
+        self.is_controlled(verdict.as_ref(), control.as_ref())?;
         let own = || self.workloads[&from.value].container.clone();
         let container = container?.map_or_else(own, |container| container.value);
         let method = method?.map_or_else(|| "GET".to_owned(), |method| method.value);
         let (title, headers, data) = (title?.value, headers?, data?.map(|data| data.value));
-        Some(Http { title, from, container, to, url, method, headers, data, verdict, control, shows, body })
+        Some(Http { title, from, container, to, url, method, headers, data, verdict, control, shows, response, body })
     }
 
     /// `to` and `path`, or `url`.
@@ -180,7 +184,14 @@ impl Reader<'_> {
                 let service = self.workloads[&to.value].service.as_ref()?;
                 Some((Some(to), format!("http://{service}{path}")))
             }
-            (None, Some(url)) => Some((None, url.value)),
+            (None, Some(url)) => match path? {
+                None => Some((None, url.value)),
+                Some(path) => {
+                    let hint = Some("write it at the end of the `url`".to_owned());
+                    self.problems.invalid(path.at, "`path` goes with `to`", hint);
+                    None
+                }
+            },
             (Some(to), Some(url)) => {
                 let hint = Some("`to` and `path` for a workload of the lab, `url` for anything else".to_owned());
                 self.problems.invalid(url.at, "an http check has `to` or `url`, not both", hint);
@@ -194,25 +205,26 @@ impl Reader<'_> {
         }
     }
 
-    /// A check that expects nothing would always pass, and so would a blocked one without a control.
-    fn says_something(
-        &self,
-        key: Span,
-        verdict: Option<&Located<Expected>>,
-        control: Option<&Located<WorkloadName>>,
-        shows: &CurlShows,
-        body: &[crate::lab::check::Assertion],
-    ) -> Option<()> {
-        let silent = verdict.is_none() && shows.is_empty() && body.is_empty();
+    /// A check that expects nothing would always pass.
+    pub(super) fn says_something(&self, key: Span, silent: bool) -> Option<()> {
         if silent {
-            let hint = Some("add `verdict`, `status`, `exit`, `message` or `body`".to_owned());
-            self.problems.invalid(key, "the check expects nothing", hint);
+            let hint = Some("add `verdict`, `status`, `exit`, `message`, `response` or `body`".to_owned());
+            self.problems.add(key, ProblemKind::Vacuous { message: "the check expects nothing".to_owned(), hint });
             return None;
         }
+        Some(())
+    }
+
+    /// A blocked check without a control would pass while the server is down.
+    fn is_controlled(
+        &self,
+        verdict: Option<&Located<Expected>>,
+        control: Option<&Located<WorkloadName>>,
+    ) -> Option<()> {
         if let (Some(verdict), None) = (verdict.filter(|verdict| !verdict.answered()), control) {
             let message = format!("`{}` needs a control: a workload whose same request is answered", verdict.value);
             let hint = "add `control: ...`; without it a crashed server would pass for a blocked one";
-            self.problems.invalid(verdict.at, message, Some(hint.to_owned()));
+            self.problems.add(verdict.at, ProblemKind::Vacuous { message, hint: Some(hint.to_owned()) });
             return None;
         }
         Some(())

@@ -5,6 +5,7 @@ use crate::{
         check::{CurlShows, Http, wire::Wire},
         fields::Fields,
         position::{Located, Span},
+        problem::ProblemKind,
         read::Reader,
         yaml::Node,
     },
@@ -54,6 +55,7 @@ impl Reader<'_> {
             verdict: None,
             control: None,
             shows: CurlShows::default(),
+            response: Vec::new(),
             body: Vec::new(),
         })
     }
@@ -75,7 +77,8 @@ impl Reader<'_> {
     fn strings(&self, fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<String>> {
         let texts = fields.texts(key)?;
         if let Some(empty) = texts.iter().find(|text| text.is_empty()) {
-            self.problems.invalid(empty.at, format!("an empty text in `{key}` says nothing"), None);
+            let message = format!("an empty text in `{key}` says nothing");
+            self.problems.add(empty.at, ProblemKind::Vacuous { message, hint: None });
             return None;
         }
         Some(texts.into_iter().map(|text| text.value).collect())

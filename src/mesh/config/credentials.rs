@@ -1,14 +1,16 @@
-//! The certificates that a proxy's configuration names: from Secrets of its own namespace, and for it alone.
+//! The certificates that a gateway's configuration names: from Secrets of its own namespace, and for it alone.
+//!
+//! A sidecar reads those that rules name by itself (`mesh/agent/credentials`).
 
 use std::collections::BTreeMap;
 
 use crate::{
     mesh::{
         policy::Index,
-        snapshot::{Workload, credential_secrets},
+        snapshot::{Role, Workload, credential_secrets, joined},
     },
     sidecar::config::{
-        ClientTls, OutboundPort,
+        OutboundPort,
         routing::{Credential, Listener, ServerCertificate, TlsAction},
     },
 };
@@ -22,25 +24,19 @@ pub(super) fn of<'a>(
 ) -> BTreeMap<String, Credential> {
     let servers = listeners.iter().flat_map(|listener| &listener.tls).filter_map(|server| match &server.action {
         TlsAction::Terminate(termination) => match &termination.certificate {
-            ServerCertificate::Credential(name) => Some(name),
+            ServerCertificate::Credential(name) => Some(name.as_str()),
             ServerCertificate::Files { .. } | ServerCertificate::Workload => None,
         },
         TlsAction::AutoPassthrough | TlsAction::Passthrough(_) => None,
     });
-    let clients = outbound.filter_map(|port| match &port.tls {
-        ClientTls::Files { credential_name, .. } => credential_name.as_ref(),
-        ClientTls::Disable | ClientTls::IstioMutual { .. } => None,
-    });
-    let found = servers.chain(clients).filter_map(|name| Some((name.clone(), find(index, &proxy.namespace, name)?)));
-    found.collect()
+    let clients = outbound.filter(|_| proxy.role == Role::Gateway).filter_map(|port| port.tls.credential_name());
+    let names = servers.chain(clients);
+    names.filter_map(|name| Some((name.to_owned(), find(index, &proxy.namespace, name)?))).collect()
 }
 
 /// The credential of this name; its roots may be in a Secret of their own.
 fn find(index: &Index, namespace: &str, name: &str) -> Option<Credential> {
     let [own, roots] = credential_secrets(name)
         .map(|name| index.snapshot().credentials.get(&(namespace.to_owned(), name)).map(|found| &found.credential));
-    own.or(roots)?;
-    let mut credential = own.cloned().unwrap_or_default();
-    credential.roots = roots.and_then(|found| found.roots.clone()).or(credential.roots);
-    Some(credential)
+    joined(own, roots)
 }

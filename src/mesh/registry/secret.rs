@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{mesh::snapshot::Secret, sidecar::config::routing::Credential};
 
 /// The certificates of a Secret; one that has none is there all the same, for whoever names it.
-pub(super) fn secret(object: &Value) -> Secret {
+pub fn secret(object: &Value) -> Secret {
     let text = |names: [&str; 2]| names.into_iter().find_map(|name| entry(object, name));
     let of_metadata = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
     Secret {

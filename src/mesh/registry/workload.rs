@@ -20,6 +20,8 @@ pub(super) struct Template {
     pub(super) workload: Workload,
     /// The pod: `metadata` and `spec`.
     pod: Value,
+    /// The labels that its namespace had when it was created, if they are others than now.
+    pub(super) born: Option<Labels>,
 }
 
 impl Template {
@@ -29,8 +31,9 @@ impl Template {
         Workload { injection, ..self.workload }
     }
 
-    /// The workload that the pod becomes after injection in a namespace with these labels.
+    /// The workload that the pod becomes after injection in a namespace that has these labels now.
     pub(super) fn into_injected(mut self, namespace_labels: &Labels) -> Workload {
+        let namespace_labels = self.born.as_ref().unwrap_or(namespace_labels);
         let decision = inject::decide(&self.pod, &self.workload.namespace, namespace_labels);
         self.workload.injection = Some(decision);
         if decision == inject::Decision::Inject {
@@ -53,7 +56,7 @@ pub(super) fn pod(object: &Value, source: Option<Source>) -> Result<Option<Templ
         Some(status) => is_ready(status) && object.pointer("/metadata/deletionTimestamp").is_none(),
         None => true,
     };
-    Ok(Some(Template { workload, pod: object.clone() }))
+    Ok(Some(Template { workload, pod: object.clone(), born: None }))
 }
 
 fn is_ready(status: &Value) -> bool {
@@ -72,7 +75,7 @@ pub(super) fn template(object: &Value, source: Option<Source>) -> Result<Templat
     })?;
     let mut workload = workload(name, namespace, pod, source);
     workload.ready = object.pointer("/spec/replicas").and_then(Value::as_u64) != Some(0);
-    Ok(Template { workload, pod: pod.clone() })
+    Ok(Template { workload, pod: pod.clone(), born: None })
 }
 
 fn workload(name: &str, namespace: &str, pod: &Value, source: Option<Source>) -> Workload {

@@ -47,6 +47,7 @@ fn concluded(
     at_server: Option<&AccessLog>,
 ) -> String {
     let exchange = Exchange {
+        through_gateway: false,
         witnessed: true,
         request: &Request::get("http://httpbin.foo:8000/headers"),
         caller: "sleep.foo",

@@ -24,6 +24,7 @@ fn wanted(travels: Kind, readable: &[&str], hidden: &[&str]) -> Wire {
         verdict: None,
         control: None,
         shows: CurlShows::default(),
+        response: Vec::new(),
         body: Vec::new(),
     };
     let (readable, hidden) = (owned(readable), owned(hidden));

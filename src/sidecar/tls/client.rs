@@ -71,12 +71,11 @@ struct Compiled {
 impl ClientContext {
     /// Takes the settings, and the credential that they name if it is there; `None` if they ask for plaintext.
     pub fn new(settings: &ClientTls, credential: Option<&Credential>) -> Option<Self> {
-        let named = match settings {
-            ClientTls::Disable => return None,
-            ClientTls::Files { credential_name, .. } => credential_name.clone(),
-            ClientTls::IstioMutual { .. } => None,
-        };
-        let credential = named.map(|name| Named { name, credential: credential.cloned() });
+        if *settings == ClientTls::Disable {
+            return None;
+        }
+        let named = settings.credential_name();
+        let credential = named.map(|name| Named { name: name.to_owned(), credential: credential.cloned() });
         Some(Self { settings: settings.clone(), credential, compiled: Mutex::default() })
     }
 

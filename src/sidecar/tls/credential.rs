@@ -85,7 +85,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let named = |credential| Named { name: "shop".to_owned(), credential };
         let said = |credential| named(credential).own().unwrap_err().to_string();
-        insta::assert_snapshot!(said(None), @"credential `shop` was not found (make a Secret of this name in the namespace of the proxy's pod)");
+        insta::assert_snapshot!(said(None), @"credential `shop` was not found (make a Secret of this name in the namespace of the proxy's pod, and let a sidecar's service account list and watch it)");
         let mut credential = Credential::default();
         insta::assert_snapshot!(said(Some(credential.clone())), @"credential `shop` cannot be used: it lacks a certificate (tls.crt)");
         credential.certificate = Some("no PEM".to_owned());

@@ -1,5 +1,6 @@
 //! curl's command line.
 
+mod connect_to;
 mod table;
 
 use std::{net::IpAddr, path::Path, time::Duration};
@@ -7,8 +8,9 @@ use std::{net::IpAddr, path::Path, time::Duration};
 use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
 
-use super::failure::Failure;
+use super::{failure::Failure, url::Url};
 use crate::host::Host;
+use connect_to::ConnectTo;
 use table::{OPTIONS, Takes};
 
 /// What was asked for.
@@ -21,6 +23,7 @@ pub(super) struct Options {
     pub(super) client_certificate: Option<String>,
     pub(super) client_key: Option<String>,
     pub(super) connect_timeout: Option<Duration>,
+    pub(super) connect_to: Vec<ConnectTo>,
     /// Headers go to this file as well (`-` is standard output).
     pub(super) dump_header: Option<String>,
     pub(super) fail: Fail,
@@ -211,6 +214,12 @@ impl Options {
         Ok(Some(body.into()))
     }
 
+    /// Where to connect for `url`: where the first `--connect-to` about it says, else to its own host and port.
+    pub(super) fn target(&self, url: &Url) -> (String, u16) {
+        let instead = self.connect_to.iter().find_map(|other| other.instead(&url.host, url.port));
+        instead.unwrap_or_else(|| (url.host.clone(), url.port))
+    }
+
     /// Whether to try again after a failure of this kind.
     pub(super) fn retries_after(&self, failure: &Failure) -> bool {
         self.retry.always
@@ -278,6 +287,7 @@ mod tests {
             ("x -H", "option -H: requires parameter"),
             ("--retry x x", "option --retry: expected a proper numerical parameter"),
             ("--resolve x x", "option --resolve: expected HOST:PORT:ADDRESS"),
+            ("--connect-to x x", "option --connect-to: expected HOST1:PORT1:HOST2:PORT2"),
             ("--no-output x", "option --no-output: is unknown"),
             ("-s", "no URL specified"),
         ];

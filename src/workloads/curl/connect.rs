@@ -43,10 +43,11 @@ pub(super) async fn connect(
     report: &mut Report,
 ) -> Result<Connection, Failure> {
     report.phase = Phase::Resolving;
-    let addresses = resolve(host, options, url).await?;
+    let (name, port) = options.target(url);
+    let addresses = resolve(host, options, &name, port).await?;
     report.resolved = report.elapsed();
     report.phase = Phase::Connecting;
-    let stream = dial(host, options, url, &addresses, report).await?;
+    let stream = dial(host, options, (&name, port), &addresses, report).await?;
     report.connected = report.elapsed();
     report.connects += 1;
     report.local = stream.local_addr().ok();
@@ -65,44 +66,43 @@ pub(super) async fn connect(
     }
 }
 
-async fn resolve(host: &dyn Host, options: &Options, url: &Url) -> Result<Vec<IpAddr>, Failure> {
-    let given =
-        options.resolve.iter().find(|given| (given.host == url.host || given.host == "*") && given.port == url.port);
-    let mut addresses = match (given, url.host.parse::<IpAddr>()) {
+async fn resolve(host: &dyn Host, options: &Options, name: &str, port: u16) -> Result<Vec<IpAddr>, Failure> {
+    let given = options.resolve.iter().find(|given| (given.host == name || given.host == "*") && given.port == port);
+    let mut addresses = match (given, name.parse::<IpAddr>()) {
         (Some(given), _) => given.addresses.clone(),
         (None, Ok(address)) => vec![address],
         // Whatever went wrong, to the one who asks the name has no address.
-        (None, Err(_)) => host.resolve(&url.host).await.map_err(|_| Failure::not_resolved(&url.host))?,
+        (None, Err(_)) => host.resolve(name).await.map_err(|_| Failure::not_resolved(name))?,
     };
     if let Some(family) = options.family {
         addresses.retain(|address| family.has(address));
     }
-    if addresses.is_empty() { Err(Failure::not_resolved(&url.host)) } else { Ok(addresses) }
+    if addresses.is_empty() { Err(Failure::not_resolved(name)) } else { Ok(addresses) }
 }
 
 /// Tries one address after the other.
 async fn dial(
     host: &dyn Host,
     options: &Options,
-    url: &Url,
+    (name, port): (&str, u16),
     addresses: &[IpAddr],
     report: &mut Report,
 ) -> Result<TcpStream, Failure> {
     let mut is_timeout = false;
     for address in addresses {
-        let to = SocketAddr::new(*address, url.port);
+        let to = SocketAddr::new(*address, port);
         tell(host, options, || format!("  Trying {to}..."));
         match host.connect(to, None).await {
             Ok(stream) => {
                 // A request is written in one piece; the last bytes of a long one must not wait for an answer.
                 let _ = stream.set_nodelay(true);
                 report.remote = Some(to);
-                tell(host, options, || format!("Connected to {} ({address}) port {}", url.host, url.port));
+                tell(host, options, || format!("Connected to {name} ({address}) port {port}"));
                 return Ok(stream);
             }
             Err(error) => {
                 tell(host, options, || {
-                    format!("connect to {address} port {} failed: {}", url.port, super::wire::words(&error))
+                    format!("connect to {address} port {port} failed: {}", super::wire::words(&error))
                 });
                 is_timeout = error.kind() == io::ErrorKind::TimedOut;
             }
@@ -110,7 +110,7 @@ async fn dial(
     }
     let after = report.elapsed();
     let failure = if is_timeout { Failure::connect_timed_out } else { Failure::not_connected };
-    Err(failure(&url.host, url.port, after))
+    Err(failure(name, port, after))
 }
 
 async fn secure(

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{Data, Fail, Family, HttpVersion, Options, Resolve};
+use super::{ConnectTo, Data, Fail, Family, HttpVersion, Options, Resolve};
 
 /// What an option does with its value, or with being there.
 #[derive(Clone, Copy)]
@@ -38,6 +38,10 @@ pub(super) const OPTIONS: &[Opt] = &[
     value(Some('E'), "cert", "the client's certificate", |o, v| set(&mut o.client_certificate, v)),
     value(None, "connect-timeout", "seconds that connecting may take", |o, v| {
         o.connect_timeout = seconds(&v)?;
+        Ok(())
+    }),
+    value(None, "connect-to", "HOST1:PORT1:HOST2:PORT2: connect to 2 instead of 1", |o, v| {
+        o.connect_to.push(ConnectTo::parse(&v).ok_or("expected HOST1:PORT1:HOST2:PORT2")?);
         Ok(())
     }),
     value(Some('d'), "data", "send this as the body of a POST; @FILE sends a file", |o, v| data(o, v, false)),

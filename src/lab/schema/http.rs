@@ -1,0 +1,90 @@
+//! One request.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema};
+use serde_json::json;
+
+use super::{
+    assertion::TextAssertion,
+    at_least_one, exactly_one, never_together,
+    text::{Number, Participant, Text, UrlPath, Verdict},
+};
+
+/// One request with curl. It has `to` or `url`, and expects at least one thing.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = target_and_answer)]
+#[schemars(example = json!({
+    "title": "The server is told who calls",
+    "from": "sleep.foo",
+    "to": "httpbin.foo",
+    "path": "/headers",
+    "verdict": "mtls",
+    "body": [{"json": "/headers/X-Forwarded-Client-Cert", "matches": "/ns/foo/sa/sleep$"}],
+}))]
+#[schemars(example = json!({
+    "title": "The page comes over HTTPS",
+    "from": "sleep.foo",
+    "container": "istio-proxy",
+    "url": "https://shop.example/",
+    "method": "POST",
+    "headers": {"Accept": "text/html"},
+    "data": "a=1",
+    "exit": 0,
+    "status": 200,
+    "message": "",
+    "control": "sleep.foo",
+}))]
+pub struct Http {
+    /// One line for people.
+    #[schemars(example = &"The server is told who calls")]
+    pub title: Text,
+    /// Who asks.
+    #[schemars(example = &"sleep.foo")]
+    pub from: Participant,
+    /// In which container; the asking workload's own unless said.
+    #[schemars(example = &"istio-proxy")]
+    pub container: Option<String>,
+    /// Whom it asks, if that is a workload of the lab. Its sidecar's evidence then confirms the verdict.
+    #[schemars(example = &"httpbin.foo")]
+    pub to: Option<Participant>,
+    /// The path, with `to`.
+    #[schemars(example = &"/headers", extend("default" = "/"))]
+    pub path: Option<UrlPath>,
+    /// The whole URL, for anything else than a workload of the lab.
+    #[schemars(example = &"https://shop.example/")]
+    pub url: Option<String>,
+    /// The method of HTTP.
+    #[schemars(example = &"POST", extend("default" = "GET"))]
+    pub method: Option<String>,
+    /// Request headers.
+    #[schemars(example = json!({"Accept": "text/html"}))]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// The request's body.
+    #[schemars(example = &"a=1")]
+    pub data: Option<String>,
+    /// What must be seen of the connection. One that means "blocked" needs a `control`.
+    #[schemars(example = &"mtls")]
+    pub verdict: Option<Verdict>,
+    /// A workload whose same request is answered, so that a crashed server does not pass for a strict one.
+    #[schemars(example = &"sleep.foo")]
+    pub control: Option<Participant>,
+    /// curl's exit code.
+    #[schemars(example = 0)]
+    pub exit: Option<Number<0, 255>>,
+    /// What `%{http_code}` prints; 0 for `000`.
+    #[schemars(example = 200)]
+    pub status: Option<Number<0, 599>>,
+    /// What stands on standard error.
+    #[schemars(example = &"curl: (56) Recv failure: Connection reset by peer")]
+    pub message: Option<String>,
+    /// What holds for the answer's body.
+    #[schemars(length(min = 1), example = json!([{"contains": "Hello"}]))]
+    pub body: Option<Vec<TextAssertion>>,
+}
+
+fn target_and_answer(schema: &mut Schema) {
+    exactly_one(schema, &["to", "url"]);
+    never_together(schema, &["path", "url"]);
+    at_least_one(schema, &["verdict", "status", "exit", "message", "body"]);
+}

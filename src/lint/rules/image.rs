@@ -1,0 +1,37 @@
+//! Images that the embedded cluster does not have.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::who;
+use crate::{
+    cluster::images,
+    lint::{Code, Subject},
+    render::object::Object,
+};
+
+pub(super) fn check(subject: &Subject<'_>) {
+    let bundled = images::bundled();
+    let mut seen = BTreeSet::new();
+    for apply in subject.applies() {
+        for object in &apply.objects {
+            for image in named(object).filter(|image| bundled.find(image).is_none()) {
+                if seen.insert((apply.template.at.offset, image.to_owned())) {
+                    let message =
+                        format!("{} wants the image `{image}`, which the embedded cluster does not have", who(object));
+                    let hint = "use `{{ labctl.image }}`, and name one of its programs as the command";
+                    subject.note(Code::ImageNotBundled, apply.template.at, message, hint);
+                }
+            }
+        }
+    }
+}
+
+/// The images of a pod, or of the pods that an object makes.
+fn named(object: &Object) -> impl Iterator<Item = &str> {
+    let spec = if object.kind() == "Pod" { "/spec" } else { "/spec/template/spec" };
+    let lists = ["containers", "initContainers"].into_iter();
+    let containers = lists.filter_map(move |list| object.value().pointer(spec)?.get(list)?.as_array()).flatten();
+    containers.filter_map(|container| container.get("image").and_then(Value::as_str))
+}

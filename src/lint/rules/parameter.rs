@@ -1,0 +1,29 @@
+//! Parameters that change nothing.
+
+use crate::{
+    lab::action::Action,
+    lint::{Code, Subject},
+    render,
+};
+
+pub(super) fn check(subject: &Subject<'_>) {
+    if subject.lab.parameters.is_empty() {
+        return;
+    }
+    let Some(mut used) = render::variables(&subject.found.source().text) else { return };
+    for action in subject.lab.setup.iter().chain(subject.lab.steps.iter().flat_map(|step| &step.solve)) {
+        let template = match &action.value {
+            Action::Apply(apply) => &apply.template,
+            Action::Refused(refused) => &refused.apply.template,
+            _ => continue,
+        };
+        // A template that brings in others may read anything.
+        let Ok(Some(variables)) = subject.templates().variables(template) else { return };
+        used.extend(variables);
+    }
+    for parameter in subject.lab.parameters.iter().filter(|parameter| !used.contains(&parameter.name.value)) {
+        let message = format!("nothing uses the parameter `{}`", parameter.name.value);
+        let hint = format!("write `{{{{ {} }}}}` where its value belongs, or remove it", parameter.name.value);
+        subject.note(Code::UnusedParameter, parameter.name.at, message, hint);
+    }
+}
