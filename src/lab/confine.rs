@@ -16,6 +16,7 @@ use crate::{
         check::{Check, Resource, Which},
         kinds,
         model::Lab,
+        outside::{NamespacedName, Outside},
         position::Located,
         problem::Collector,
     },
@@ -48,10 +49,7 @@ pub(super) fn confine(problems: &Collector, lab: &Lab) {
         note(at, bounds.allow(action));
     }
     for check in lab.steps.iter().flat_map(|step| &step.expect) {
-        // Every other check asks from, or looks at, a workload of the lab.
-        if let Check::Resource(resource) = &check.value {
-            note(check.at, bounds.read(&Thing::asked_for(resource)));
-        }
+        note(check.at, bounds.look(check));
     }
 }
 
@@ -85,6 +83,10 @@ impl<'a> Thing<'a> {
 
     fn issued(certificate: &'a Certificate) -> Self {
         Self::new("v1", "Secret", Some(&certificate.namespace), Some(&certificate.secret))
+    }
+
+    fn at(kind: &'a str, place: &'a NamespacedName) -> Self {
+        Self::new("v1", kind, Some(&place.namespace), Some(&place.name))
     }
 
     fn named(reference: &'a Reference) -> Self {
@@ -133,11 +135,30 @@ impl<'a> Bounds<'a> {
             Action::Refused(refused) => refused.apply.objects.iter().try_for_each(|object| self.create(object)),
             Action::Certificate(certificate) => self.issue(certificate),
             Action::Annotate(mark) | Action::Label(mark) => self.change(&Thing::named(&mark.target)),
+            Action::Edge(request) => self.ask(request),
             Action::Delete(target) | Action::Restart(target) => self.change(&Thing::named(target)),
             Action::Scale(scale) => self.change(&Thing::named(&scale.target)),
             // It runs in a workload's pod, and workloads are looked at by themselves.
             Action::Exec(_) => Ok(()),
         }
+    }
+
+    fn look(&self, check: &Check) -> Result<(), Beyond> {
+        match check {
+            Check::Edge(edge) => edge.requests().try_for_each(|request| self.ask(request)),
+            Check::Resource(resource) => self.read(&Thing::asked_for(resource)),
+            // They ask from, or look at, workloads, and those are looked at by themselves.
+            Check::Certificate(_) | Check::Http(_) | Check::Logs(_) | Check::Matrix(_) | Check::Wire(_) => Ok(()),
+        }
+    }
+
+    /// A request from this machine goes to a Service's address and nowhere else, with what Secrets hold.
+    fn ask(&self, request: &Outside) -> Result<(), Beyond> {
+        if !request.service.is_gateway() {
+            self.change(&Thing::at("Service", &request.service))?;
+        }
+        let secrets = [&request.cacert, &request.cert].into_iter().flatten();
+        secrets.map(|secret| Thing::at("Secret", secret)).try_for_each(|secret| self.change(&secret))
     }
 
     fn create(&self, object: &Object) -> Result<(), Beyond> {
