@@ -1,6 +1,7 @@
 //! The reference: what the code itself knows, as Markdown.
 
 mod command_line;
+mod lint;
 mod mesh;
 
 use std::{
@@ -23,6 +24,8 @@ pub enum Topic {
     ExitCodes,
     /// `lab-format`: how a lab is written.
     LabFormat,
+    /// `lint`: what lint finds, code by code.
+    Lint,
     /// `mesh`: the mesh's resources and their fields.
     Mesh,
     /// `verdicts`: what a probe can see.
@@ -31,7 +34,7 @@ pub enum Topic {
 
 impl Topic {
     /// How they are written.
-    pub const NAMES: &'static [&'static str] = &["cli", "exit-codes", "lab-format", "mesh", "verdicts"];
+    pub const NAMES: &'static [&'static str] = &["cli", "exit-codes", "lab-format", "lint", "mesh", "verdicts"];
 }
 
 impl FromStr for Topic {
@@ -42,6 +45,7 @@ impl FromStr for Topic {
             "cli" => Ok(Self::CommandLine),
             "exit-codes" => Ok(Self::ExitCodes),
             "lab-format" => Ok(Self::LabFormat),
+            "lint" => Ok(Self::Lint),
             "mesh" => Ok(Self::Mesh),
             "verdicts" => Ok(Self::Verdicts),
             _ => Err(()),
@@ -55,6 +59,7 @@ pub fn about(topic: Topic, writer: &Writer) -> String {
         Topic::CommandLine => command_line::all(&writer.command),
         Topic::ExitCodes => table("exit code", writer.exit_codes),
         Topic::LabFormat => LAB_FORMAT.to_owned(),
+        Topic::Lint => lint::codes(),
         Topic::Mesh => mesh::resources(),
         Topic::Verdicts => table("verdict", VERDICTS),
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use crate::{
     lab::{
         action::{Action, Certificate, Reference},
-        check::{Check, Resource, Which},
+        check::{Check, Resource, Which, steady::Asks},
         kinds,
         model::Lab,
         outside::{NamespacedName, Outside},
@@ -49,12 +49,7 @@ pub(super) fn confine(problems: &Collector, lab: &Lab) {
         note(at, bounds.allow(action));
     }
     for check in lab.steps.iter().flat_map(|step| &step.expect) {
-        // Every other check asks from, or looks at, a workload of the lab.
-        match &check.value {
-            Check::Edge(edge) => edge.requests().for_each(|request| note(check.at, bounds.ask(request))),
-            Check::Resource(resource) => note(check.at, bounds.read(&Thing::asked_for(resource))),
-            _ => {}
-        }
+        note(check.at, bounds.look(check));
     }
 }
 
@@ -88,6 +83,10 @@ impl<'a> Thing<'a> {
 
     fn issued(certificate: &'a Certificate) -> Self {
         Self::new("v1", "Secret", Some(&certificate.namespace), Some(&certificate.secret))
+    }
+
+    fn at(kind: &'a str, place: &'a NamespacedName) -> Self {
+        Self::new("v1", kind, Some(&place.namespace), Some(&place.name))
     }
 
     fn named(reference: &'a Reference) -> Self {
@@ -136,12 +135,40 @@ impl<'a> Bounds<'a> {
             Action::Refused(refused) => refused.apply.objects.iter().try_for_each(|object| self.create(object)),
             Action::Certificate(certificate) => self.issue(certificate),
             Action::Annotate(mark) | Action::Label(mark) => self.change(&Thing::named(&mark.target)),
+            Action::Edge(request) => self.ask(request),
             Action::Delete(target) | Action::Restart(target) => self.change(&Thing::named(target)),
             Action::Scale(scale) => self.change(&Thing::named(&scale.target)),
-            Action::Edge(request) => self.ask(request),
             // It runs in a workload's pod, and workloads are looked at by themselves.
             Action::Exec(_) => Ok(()),
         }
+    }
+
+    fn look(&self, check: &Check) -> Result<(), Beyond> {
+        match check {
+            Check::Edge(edge) => edge.requests().try_for_each(|request| self.ask(request)),
+            Check::Resource(resource) => self.read(&Thing::asked_for(resource)),
+            Check::Steady(steady) => match &steady.request {
+                Asks::Outside(request) => self.ask(request),
+                Asks::Inside(_) => Ok(()),
+            },
+            // They ask from, or look at, workloads, and those are looked at by themselves.
+            Check::Auth(_)
+            | Check::Certificate(_)
+            | Check::Graph(_)
+            | Check::Http(_)
+            | Check::Logs(_)
+            | Check::Matrix(_)
+            | Check::Wire(_) => Ok(()),
+        }
+    }
+
+    /// A request from this machine goes to a Service's address and nowhere else, with what Secrets hold.
+    fn ask(&self, request: &Outside) -> Result<(), Beyond> {
+        if !request.service.is_gateway() {
+            self.change(&Thing::at("Service", &request.service))?;
+        }
+        let secrets = [&request.cacert, &request.cert].into_iter().flatten();
+        secrets.map(|secret| Thing::at("Secret", secret)).try_for_each(|secret| self.change(&secret))
     }
 
     fn create(&self, object: &Object) -> Result<(), Beyond> {
@@ -175,15 +202,6 @@ impl<'a> Bounds<'a> {
 
     fn pods_in(&self, namespace: &str) -> Result<(), Beyond> {
         self.read(&Thing::new("v1", "Pod", Some(namespace), None))
-    }
-
-    /// A Service of the lab, or the mesh's gateway; and whose certificates come with the request.
-    fn ask(&self, request: &'a Outside) -> Result<(), Beyond> {
-        let of = |kind, name: &'a NamespacedName| Thing::new("v1", kind, Some(&name.namespace), Some(&name.name));
-        if !request.service.is_gateway() {
-            self.read(&of("Service", &request.service))?;
-        }
-        request.cacert.iter().chain(&request.cert).try_for_each(|secret| self.read(&of("Secret", secret)))
     }
 
     /// A kind of which nothing is known could reach anything, whatever namespace it names.

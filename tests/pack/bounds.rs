@@ -197,12 +197,18 @@ fn actions_and_checks_on_what_is_not_the_labs() {
             look("resource: {title: x, kind: Secret, namespace: istio-system, name: istio-ca-secret}"),
         ),
         ("look at namespaces", look("resource: {title: x, kind: Namespace}")),
+        ("ask a Service of others", look("edge: {title: x, service: bar/web, path: /, status: 200}")),
+        ("ask the mesh", look("edge: {title: x, service: istio-system/labctl-mesh, path: /, status: 200}")),
+        (
+            "show a key of others",
+            solve("edge: {service: foo/server, url: 'https://x.example/', cert: istio-system/istio-ca-secret}"),
+        ),
         ("look at nodes", look("resource: {title: x, apiVersion: v1, kind: Node}")),
     ];
     insta::assert_snapshot!(all(cases));
 }
 
-/// What the issue of certificates and policies of the whole mesh need.
+/// What policies of the whole mesh, and certificates for its gateway, need.
 #[test]
 fn what_a_lab_may_do_in_the_mesh() {
     let policy = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: istio-system}\n";
