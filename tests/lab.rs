@@ -88,6 +88,14 @@ fn a_namespace_that_is_forgotten_is_undefined() {
     assert!(stderr.contains("`namespace` is not defined"), "{stderr}");
 }
 
+#[test]
+fn what_is_asked_from_outside_is_a_command_that_a_trainee_can_type() {
+    let output = labctl(&["show", "boards", "--step", "share", "--solution"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let command = shown.lines().find(|line| line.trim_start().starts_with("curl -sSf")).unwrap();
+    insta::assert_snapshot!(command.trim(), @r#"curl -sSf -H 'Host: boards.example' -d 'raw=The door code is 8-1-5-2 now' "http://$GATEWAY_URL"/items"#);
+}
+
 /// A sound lab of one step in a folder of its own, to which tests do harm.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

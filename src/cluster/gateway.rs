@@ -72,15 +72,13 @@ impl Cluster {
     /// # Errors
     /// There is no such Service, there is no way, or a failed request.
     pub async fn edge(&self, namespace: &str, name: &str, patience: &Patience) -> Result<Arc<Edge>, ClusterError> {
-        let services: Api<Service> = Api::namespaced(self.client(), namespace);
-        let doing = format!("read Service {namespace}/{name}");
-        let now = services.get(name).await.map_err(ClusterError::request(doing))?;
+        let now = self.service(namespace, name).await?;
         let mut open = self.forwards.0.lock().await;
         if let Some(edge) = now.uid().and_then(|uid| open.get(&uid).cloned()) {
             return Ok(edge);
         }
         let service = match is_balancer(&now) && !is_complete(&now) {
-            true => self.addressed(services, &now, patience).await?,
+            true => self.addressed(&now, patience).await?,
             false => now,
         };
         if let Some(addresses) = balanced(&service) {
@@ -94,12 +92,8 @@ impl Cluster {
     }
 
     /// The Service with its load balancer's address, or as it is if nobody gives it one.
-    async fn addressed(
-        &self,
-        services: Api<Service>,
-        now: &Service,
-        patience: &Patience,
-    ) -> Result<Service, ClusterError> {
+    async fn addressed(&self, now: &Service, patience: &Patience) -> Result<Service, ClusterError> {
+        let services: Api<Service> = Api::namespaced(self.client(), &now.namespace().unwrap_or_default());
         let waiting_for = format!("Service {} to have an address", full_name(now));
         let found =
             until(services, named(&now.name_any()), &waiting_for, patience, |state: &State<Service>| {
@@ -117,12 +111,7 @@ impl Cluster {
             Ok(addresses) => return Ok(Edge { addresses, ..Edge::default() }),
             Err(why) => why,
         };
-        let selector = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
-        let behind = match selector.is_empty() {
-            true => Vec::new(),
-            false => self.pods(&service.namespace().unwrap_or_default(), &selector).await?,
-        };
-        if behind.iter().any(is_behind_a_sidecar) {
+        if self.pods_behind(service).await?.iter().any(is_behind_a_sidecar) {
             return Err(ClusterError::NoWayIn { service: full_name(service), why: shut });
         }
         self.forward(service).await
@@ -131,15 +120,22 @@ impl Cluster {
     /// The pods that a Service leads to, ready or not; none of one without a selector.
     ///
     /// # Errors
-    /// There is no such Service, or a failed request.
-    pub async fn pods_behind(&self, namespace: &str, name: &str) -> Result<Vec<Pod>, ClusterError> {
-        let services: Api<Service> = Api::namespaced(self.client(), namespace);
-        let doing = format!("read Service {namespace}/{name}");
-        let service = services.get(name).await.map_err(ClusterError::request(doing))?;
-        match service.spec.and_then(|spec| spec.selector) {
-            Some(selector) => self.pods(namespace, &selector).await,
+    /// A failed request.
+    pub async fn pods_behind(&self, service: &Service) -> Result<Vec<Pod>, ClusterError> {
+        match service.spec.as_ref().and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty()) {
+            Some(selector) => self.pods(&service.namespace().unwrap_or_default(), selector).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    /// A Service.
+    ///
+    /// # Errors
+    /// There is no such Service, or a failed request.
+    pub async fn service(&self, namespace: &str, name: &str) -> Result<Service, ClusterError> {
+        let services: Api<Service> = Api::namespaced(self.client(), namespace);
+        let doing = format!("read Service {namespace}/{name}");
+        services.get(name).await.map_err(ClusterError::request(doing))
     }
 }
 

@@ -124,8 +124,8 @@ async fn asked(prober: &Prober<'_>, scene: &Scene, outside: &Outside) -> Result<
     let began = Instant::now();
     let (request, answer, id) = curl(prober.cluster, outside).await?;
     let NamespacedName { namespace, name } = &outside.service;
-    let behind: Vec<Pod> =
-        prober.cluster.pods_behind(namespace, name).await?.into_iter().filter(pods::is_ready).collect();
+    let behind = prober.cluster.pods_behind(&prober.cluster.service(namespace, name).await?).await?;
+    let behind: Vec<Pod> = behind.into_iter().filter(pods::is_ready).collect();
     let is_gateway = !behind.is_empty() && behind.iter().all(pods::is_proxy);
     let direction = if is_gateway { Direction::Outbound } else { Direction::Inbound };
     let sought = Sought { direction, id, source: Source::Outside(scene.addresses()) };

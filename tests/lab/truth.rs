@@ -40,6 +40,7 @@ impl Paper {
             // None of these changes a policy.
             Action::Annotate(_)
             | Action::Certificate(_)
+            | Action::Edge(_)
             | Action::Exec(_)
             | Action::Refused(_)
             | Action::Restart(_)

@@ -62,8 +62,14 @@ async fn pods_behind_sidecars_are_not_entered_from_behind() {
         let error = edge(&cluster(service, &["shop", "istio-proxy"])).await.unwrap_err();
         format!("{error}\nhint: {}", error.hint().unwrap())
     };
-    insta::assert_snapshot!(told(service(&[(80, Some(1))])).await, @"");
-    insta::assert_snapshot!(told(service(&[(80, None)])).await, @"");
+    insta::assert_snapshot!(told(service(&[(80, Some(1))])).await, @r"
+    nobody outside reaches Service shop/front: it has no load balancer's address, no node accepts a connection (1 at 127.0.0.1), and through the API server one would come to its pods behind their sidecars, where no policy holds
+    hint: give the cluster load balancers, or let this machine reach the ports of its nodes
+    ");
+    insta::assert_snapshot!(told(service(&[(80, None)])).await, @r"
+    nobody outside reaches Service shop/front: it has no load balancer's address, the nodes have no ports for it, and through the API server one would come to its pods behind their sidecars, where no policy holds
+    hint: give the cluster load balancers, or let this machine reach the ports of its nodes
+    ");
 }
 
 #[tokio::test]
