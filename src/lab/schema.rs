@@ -9,7 +9,10 @@ pub mod certificate;
 pub mod check;
 pub mod http;
 pub mod matrix;
+pub mod mesh;
+pub mod outside;
 pub mod resource;
+pub mod steady;
 pub mod text;
 pub mod wire;
 

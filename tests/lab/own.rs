@@ -7,7 +7,7 @@ use std::{
 };
 
 use labctl::{
-    lab::{self, LoadError},
+    lab::{self, Collection, LoadError},
     render::manifest,
 };
 
@@ -147,7 +147,7 @@ fn a_folder_stands_for_the_labs_in_it() {
             fs::write(Path::new(&path(lab)).join("lab.yaml"), "").unwrap();
         }
     }
-    let search = |names: &[String]| lab::search(names).map_err(|error| error.to_string());
+    let search = |names: &[String]| Collection::default().search(names).map_err(|error| error.to_string());
     let both = vec![path("labs/a"), path("labs/b")];
     assert_eq!(search(&[path("labs")]), Ok(both.clone()), "sorted, neither hidden nor deeper");
     assert_eq!(search(&[path("labs/b"), path("labs")]), Ok(vec![path("labs/b"), path("labs/a")]), "each once");

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use super::text::{Kind, Label, Number, Participant, Text};
+use super::{
+    outside::Outside,
+    text::{Kind, Label, Number, Participant, Text},
+};
 
 /// One thing to do. Actions are done one after the other; what makes pods is waited for until they are ready.
 #[derive(JsonSchema)]
@@ -19,6 +22,8 @@ pub enum Action {
     Certificate(Issue),
     /// Deletes an object and waits until it is gone. One that isn't there is an error.
     Delete(Reference),
+    /// Makes one request from outside of the cluster, which must be answered.
+    Edge(Outside),
     /// Runs a program in a pod, without a shell, until it ends with `exit`, for 5 s at most.
     Exec(Exec),
     /// Sets labels of an object, or removes them.
@@ -69,6 +74,9 @@ pub struct Refused {
 #[schemars(deny_unknown_fields)]
 #[schemars(example = json!({"secret": "shop-cert", "namespace": "istio-system", "hosts": ["shop.example"]}))]
 pub struct Issue {
+    /// Which of the run's authorities signs it; the lab's unless another is named.
+    #[schemars(example = &"strangers")]
+    pub authority: Option<Label>,
     /// The Secret to put it into.
     #[schemars(example = &"shop-cert")]
     pub secret: Label,

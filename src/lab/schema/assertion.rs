@@ -3,7 +3,10 @@
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{exactly_one, text::Pointer};
+use super::{
+    exactly_one,
+    text::{Pointer, Text},
+};
 
 /// Something that holds for a text, or for a place in it if it is JSON. It says one thing.
 #[derive(JsonSchema)]
@@ -30,6 +33,19 @@ pub struct FieldAssertion {
     #[schemars(example = &"/spec/mtls/mode")]
     pub json: Pointer,
     /// What holds there.
+    #[schemars(flatten)]
+    pub test: Test,
+}
+
+/// Something that holds for a header of an answer. It says one thing.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = says_one_thing)]
+#[schemars(example = json!({"header": "location", "equals": "https://shop.example/"}))]
+pub struct HeaderAssertion {
+    /// The header's name. Of several values one has to pass.
+    #[schemars(example = &"location")]
+    pub header: Text,
+    /// What holds for it.
     #[schemars(flatten)]
     pub test: Test,
 }

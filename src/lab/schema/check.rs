@@ -8,7 +8,10 @@ use super::{
     certificate::Certificate,
     http::Http,
     matrix::Matrix,
+    mesh::{Auth, Graph},
+    outside::Edge,
     resource::Resource,
+    steady::Steady,
     text::{Participant, Text},
     wire::Wire,
 };
@@ -17,8 +20,14 @@ use super::{
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Check {
+    /// What the proxies of a workload accept, and how they call others.
+    Auth(Auth),
     /// What a server, or the sidecar in front of it, presents to whoever connects.
     Certificate(Certificate),
+    /// One request from outside of the cluster.
+    Edge(Edge),
+    /// Who called whom, and whether there is a lock on it.
+    Graph(Graph),
     /// One request, its verdict, its answer.
     Http(Http),
     /// At least one line of a container's log for which all of `line` holds.
@@ -27,6 +36,8 @@ pub enum Check {
     Matrix(Matrix),
     /// Objects of Kubernetes: how many there are, and what they say.
     Resource(Resource),
+    /// One request that is made again and again, through several steps.
+    Steady(Steady),
     /// What somebody between two pods sees.
     Wire(Wire),
 }

@@ -1,4 +1,4 @@
-//! One request.
+//! One request, and its answer.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::json;
 
 use super::{
-    assertion::TextAssertion,
+    assertion::{HeaderAssertion, TextAssertion},
     at_least_one, exactly_one, never_together,
     text::{Number, Participant, Text, UrlPath, Verdict},
 };
@@ -20,6 +20,7 @@ use super::{
     "to": "httpbin.foo",
     "path": "/headers",
     "verdict": "mtls",
+    "response": [{"header": "content-type", "equals": "application/json"}],
     "body": [{"json": "/headers/X-Forwarded-Client-Cert", "matches": "/ns/foo/sa/sleep$"}],
 }))]
 #[schemars(example = json!({
@@ -39,6 +40,20 @@ pub struct Http {
     /// One line for people.
     #[schemars(example = &"The server is told who calls")]
     pub title: Text,
+    /// What is asked.
+    #[schemars(flatten)]
+    pub request: Request,
+    /// A workload whose same request is answered, so that a crashed server does not pass for a strict one.
+    #[schemars(example = &"sleep.foo")]
+    pub control: Option<Participant>,
+    /// What must come of it.
+    #[schemars(flatten)]
+    pub answer: Answer,
+}
+
+/// What a workload asks.
+#[derive(JsonSchema)]
+pub struct Request {
     /// Who asks.
     #[schemars(example = &"sleep.foo")]
     pub from: Participant,
@@ -63,12 +78,14 @@ pub struct Http {
     /// The request's body.
     #[schemars(example = &"a=1")]
     pub data: Option<String>,
+}
+
+/// What must come of a request: at least one thing.
+#[derive(JsonSchema)]
+pub struct Answer {
     /// What must be seen of the connection. One that means "blocked" needs a `control`.
     #[schemars(example = &"mtls")]
     pub verdict: Option<Verdict>,
-    /// A workload whose same request is answered, so that a crashed server does not pass for a strict one.
-    #[schemars(example = &"sleep.foo")]
-    pub control: Option<Participant>,
     /// curl's exit code.
     #[schemars(example = 0)]
     pub exit: Option<Number<0, 255>>,
@@ -78,13 +95,30 @@ pub struct Http {
     /// What stands on standard error.
     #[schemars(example = &"curl: (56) Recv failure: Connection reset by peer")]
     pub message: Option<String>,
+    /// What holds for the answer's headers.
+    #[schemars(length(min = 1), example = json!([{"header": "location", "equals": "/"}]))]
+    pub response: Option<Vec<HeaderAssertion>>,
     /// What holds for the answer's body.
     #[schemars(length(min = 1), example = json!([{"contains": "Hello"}]))]
     pub body: Option<Vec<TextAssertion>>,
 }
 
+impl Answer {
+    /// Says that a check with an answer expects something.
+    pub(super) fn says_something(schema: &mut Schema) {
+        at_least_one(schema, &["verdict", "status", "exit", "message", "response", "body"]);
+    }
+}
+
+impl Request {
+    /// Says that a request has one target.
+    pub(super) fn has_a_target(schema: &mut Schema) {
+        exactly_one(schema, &["to", "url"]);
+        never_together(schema, &["path", "url"]);
+    }
+}
+
 fn target_and_answer(schema: &mut Schema) {
-    exactly_one(schema, &["to", "url"]);
-    never_together(schema, &["path", "url"]);
-    at_least_one(schema, &["verdict", "status", "exit", "message", "body"]);
+    Request::has_a_target(schema);
+    Answer::says_something(schema);
 }

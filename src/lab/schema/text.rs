@@ -35,6 +35,11 @@ pub struct Pointer(pub String);
 #[schemars(inline)]
 pub struct Participant(pub String);
 
+/// An object, as `namespace/name`.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = r"^[^/]+/[^/]+$|\{\{"))]
+pub struct NamespacedName(pub String);
+
 /// A whole number.
 pub struct Number<const LOW: u32, const HIGH: u32>(pub u32);
 
@@ -83,6 +88,14 @@ choice!(
     r"^(mtls|http|tls-alert)\(.+\)$|\{\{"
 );
 choice!(KeyType, "The type of a certificate's key.", KEY_TYPES, r"\{\{");
+choice!(ClientMode, "How a proxy calls a Service.", ["DISABLE", "ISTIO_MUTUAL", "MUTUAL", "SIMPLE"], r"\{\{");
+choice!(
+    ListenerMode,
+    "What a proxy accepts on a port; `bypassed` is one that it does not take.",
+    ["DISABLE", "PERMISSIVE", "STRICT", "bypassed"],
+    r"\{\{"
+);
+choice!(Lock, "Whether somebody on the way can read the calls.", ["closed", "open"], r"\{\{");
 choice!(Travels, "What travels between two pods: records of TLS, or text.", ["tls", "text"], r"\{\{");
 choice!(
     Kind,
