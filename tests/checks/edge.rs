@@ -117,7 +117,7 @@ async fn what_nobody_answers_is_no_solution(world: &World) {
     let expect = "
 - edge: {title: A, url: 'http://open.example/', status: 200}";
     let (code, report) = run_with_gateway(world, &step("look", &solve, expect), &["--deadline", "20s"]).await;
-    assert_eq!(code, 5, "{report:#}");
+    assert_eq!(code, 4, "{report:#}");
     let problem = &report["steps"][0]["problem"]["message"];
     assert_eq!(problem, "POST /post at istio-system/istio-ingressgateway was not answered: HTTP 404");
 }
