@@ -148,7 +148,15 @@ fn repeated_proofs_are_one_report() {
     let (code, stdout, stderr) = parts(&output.unwrap());
     assert_eq!(code, 0, "{stdout}{stderr}");
     let times = regex::Regex::new(r"\d+\.\d s").unwrap();
-    insta::assert_snapshot!(times.replace_all(&stdout, "(s)"), @"");
+    insta::assert_snapshot!(times.replace_all(&stdout, "(s)"), @r"
+    a holds, 2 of 2 runs hold, (s)
+      STEP   HOLDS   TOOK
+      close  2 of 2  (s)
+    b holds, 2 of 2 runs hold, (s)
+      STEP   HOLDS   TOOK
+      close  2 of 2  (s)
+    2 of 2 labs hold
+    ");
     let report = std::fs::read_to_string(report).unwrap();
     assert!(report.starts_with("<?xml"), "{report}");
     assert_eq!(report.matches("<testsuite name=").count(), 2, "{report}");
@@ -158,7 +166,7 @@ fn repeated_proofs_are_one_report() {
 fn github_is_told_what_does_not_hold() {
     let home = Home::new();
     let lab = home.lab("idle", &two_namespaces("idle", IDLE));
-    let annotation = format!("::error file={lab}/lab.yaml,line=21,col=11,title=idle%3A idle::cannot fail: ");
+    let annotation = format!("::error file={lab}/lab.yaml,line=20,col=11,title=idle%3A idle::cannot fail: ");
     for (arguments, github, expected) in [
         (&["-o", "github"][..], "false", true),
         (&[][..], "true", true),
@@ -207,5 +215,29 @@ fn what_is_typed_wrong_is_said_before_anything_is_done() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
         stderr.replace(&empty, "[folder]").replace("\nFor more information, try '--help'.\n", "")
     });
-    insta::assert_snapshot!(texts.join("\n"), @"");
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    error: no lab is in `[folder]`: neither it nor a folder in it has a `lab.yaml`
+    hint: give a folder of labs, or the folder that holds a `lab.yaml`
+
+    error: invalid value '0/4' for '--shard <K/N>': there is no part 0 of 4: they are counted from 1 to 4
+
+    error: invalid value '5/4' for '--shard <K/N>': there is no part 5 of 4: they are counted from 1 to 4
+
+    error: invalid value '1/0' for '--shard <K/N>': there are no parts of 0
+
+    error: invalid value 'first' for '--shard <K/N>': write it as K/N, for example `1/4`
+
+    error: invalid value '0' for '--repeat <N>': 0 is not in 1..=1000
+
+    error: invalid value 'html=page.html' for '--report <KIND=FILE>': proofs have no page; write json, junit or yaml
+
+    error: cannot write the junit report to no-such-folder/report.xml: No such file or directory (os error 2)
+    hint: nothing was run; give a file in a folder that is there and yours
+
+    error: --context and --kubeconfig name a cluster, --on embedded starts its own
+    hint: leave one of them out
+
+    error: --image is for a Kubernetes that is there: the embedded cluster has no images but its own
+    hint: name it with --context, or say --on k8s
+    ");
 }

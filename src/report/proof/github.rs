@@ -10,14 +10,14 @@ use crate::{
 /// One for each step that does not hold, and one for what does not hold of the lab itself.
 pub fn annotations(lab: &Series) -> Vec<Annotation> {
     let steps = lab.steps().into_iter().map(|step| {
-        let defects = all_defects(&step).into_iter().chain(all_survivors(&step)).collect();
-        annotation(lab, step.at, &format!("{}: {}", lab.lab, step.name), defects)
+        let defects = [all_defects(&step), all_survivors(&step)].concat();
+        annotation(lab, step.at, &format!("{}: {}", lab.lab, step.name), &defects)
     });
-    let beyond = annotation(lab, Span { line: 1, column: 1, ..Span::default() }, &lab.lab, all_lab_defects(lab));
+    let beyond = annotation(lab, Span { line: 1, column: 1, ..Span::default() }, &lab.lab, &all_lab_defects(lab));
     steps.chain([beyond]).flatten().collect()
 }
 
-fn annotation(lab: &Series, at: Span, title: &str, defects: Vec<String>) -> Option<Annotation> {
+fn annotation(lab: &Series, at: Span, title: &str, defects: &[String]) -> Option<Annotation> {
     let place =
         Place { file: lab.file.display().to_string(), line: at.line, column: Some(at.column), end_column: None };
     let annotation =
