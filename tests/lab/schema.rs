@@ -284,13 +284,12 @@ fn is_of_form(kind: &ProblemKind) -> bool {
 /// The keys that are read where nobody reads one.
 fn read_here(lab: &Value) -> Option<BTreeSet<&'static str>> {
     let problems = load(lab).err()?;
-    let known = problems.iter().find_map(|problem| match problem.kind() {
+    problems.iter().find_map(|problem| match problem.kind() {
         ProblemKind::UnknownKey { key, known, .. } if key == "nobody-reads-this" => {
             Some(known.iter().copied().collect())
         }
         _ => None,
-    });
-    known
+    })
 }
 
 /// Loads a lab; JSON is YAML.
