@@ -90,7 +90,7 @@ fn a_request_that_ends_in_the_next_step_may_be_of_that() {
     let fate = |at| (1300..1990).contains(&at).then_some("reset");
     insta::assert_snapshot!(judged_from(190, true, fate), @r"
     pass GET / at foo/gateway in step open: answered, seen 21 answered
-    pass GET / at foo/gateway in step close: answered, then reset, seen 9 answered, 16 reset
+    pass GET / at foo/gateway in step close: answered, then reset, seen 8 answered, 17 reset
       curl in the outside world at 1970-01-01T00:00:00Z: curl: reset
     pass GET / at foo/gateway in step reopen: reset, then answered, seen 25 answered
     ");
