@@ -123,12 +123,14 @@ impl Loop<'_> {
         (first..=self.step_at(asked.ended)).any(|step| self.wanted(step) == asked.saw.failure())
     }
 
-    /// How many of the last requests since a step was solved were as it says, one after the other.
+    /// How many of the last requests between a step's solution and its end were as it says, one after the other.
     fn last_as_expected(&self, of_step: &[&Asked], step: usize) -> usize {
         let times = self.times[step];
         let since = times.settled.unwrap_or(times.began);
         let right = |asked: &&&Asked| !matches!(asked.saw, Saw::Broken(_)) && asked.saw.failure() == self.wanted(step);
-        of_step.iter().rev().take_while(|asked| asked.began >= since).take_while(right).count()
+        // One that has ended in the next step may be as that says.
+        let within = of_step.iter().rev().skip_while(|asked| self.step_at(asked.ended) > step);
+        within.take_while(|asked| asked.began >= since).take_while(right).count()
     }
 
     /// How many requests were not as they must be, and when the first of them was.

@@ -49,12 +49,16 @@ fn saw(failure: Option<&str>) -> Saw {
 
 /// What is said of requests that begin every 40 ms and take 20 ms; `fate` tells what becomes of one by when it begins.
 fn judged(settle: bool, fate: impl Fn(u64) -> Option<&'static str>) -> String {
+    judged_from(200, settle, fate)
+}
+
+fn judged_from(first: u64, settle: bool, fate: impl Fn(u64) -> Option<&'static str>) -> String {
     let (zero, times) = times(settle);
     let asked = |number: u64| {
         let began = zero + Duration::from_millis(number);
         Asked { began, ended: began + Duration::from_millis(20), at: Timestamp::UNIX_EPOCH, saw: saw(fate(number)) }
     };
-    let record: Vec<Asked> = (200..3000).step_by(40).map(asked).collect();
+    let record: Vec<Asked> = (first..3000).step_by(40).map(asked).collect();
     let steady = steady();
     let result = judge(Loop { steady: &steady, steps: &STEPS, since: 0, times: &times, record: &record });
     let line = |line: &Line| {
@@ -78,6 +82,18 @@ fn each_step_is_as_it_says_and_changes_while_it_is_solved() {
     ");
     // Where nobody tells when policies are in effect, the last requests of a step do.
     assert_eq!(judged(false, fate), judged(true, fate));
+}
+
+#[test]
+fn a_request_that_ends_in_the_next_step_may_be_of_that() {
+    // One begins at 1990 ms, while the second step still lasts, and is answered in the third.
+    let fate = |at| (1300..1990).contains(&at).then_some("reset");
+    insta::assert_snapshot!(judged_from(190, true, fate), @r"
+    pass GET / at foo/gateway in step open: answered, seen 21 answered
+    pass GET / at foo/gateway in step close: answered, then reset, seen 8 answered, 17 reset
+      curl in the outside world at 1970-01-01T00:00:00Z: curl: reset
+    pass GET / at foo/gateway in step reopen: reset, then answered, seen 25 answered
+    ");
 }
 
 #[test]
