@@ -79,7 +79,7 @@ async fn the_gateway_is_believed_by_those_who_know_its_authority(world: &World) 
 - edge:
     {title: D, url: 'https://other.example/', cacert: istio-system/safe, exit: 60, message: other.example,
      control: {url: 'https://open.example/'}}
-- edge: {title: E, url: 'https://open.example/', cacert: istio-system/nobody, status: 200}";
+- edge: {title: E, url: 'https://open.example/', cacert: foo/nobody, status: 200}";
     let steps = step("look", &format!("{OPEN}\n      - {SAFE}"), expect);
     let (code, report) = run_with_gateway(world, &steps, &["--deadline", "20s"]).await;
     assert_eq!(code, 5, "{report:#}");
@@ -88,7 +88,7 @@ async fn the_gateway_is_believed_by_those_who_know_its_authority(world: &World) 
     assert!(others.iter().all(|finding| finding["outcome"] == "pass"), "{report:#}");
     assert_eq!(last["outcome"], "error");
     let why = last["why"].as_str().unwrap();
-    assert!(why.starts_with("cannot read Secret istio-system/nobody: "), "{why}");
+    assert!(why.starts_with("cannot read Secret foo/nobody: "), "{why}");
 }
 
 async fn the_gateway_asks_for_a_certificate(world: &World) {
