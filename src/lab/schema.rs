@@ -39,7 +39,10 @@ pub fn document() -> Value {
     "metadata": Metadata::example(),
     "parameters": {"project": Parameter::example()},
     "workloads": {"sleep.foo": Workload::client(), "httpbin.foo": Workload::server()},
-    "setup": [{"apply": {"template": "mtls-strict/httpbin.yaml", "with": {"namespace": "foo", "httpbin_image": "{{ labctl.image }}"}}}],
+    "setup": [
+        {"apply": {"template": "mtls-strict/namespace.yaml", "with": {"name": "foo", "mesh": true}}},
+        {"apply": {"template": "mtls-strict/httpbin.yaml", "with": {"namespace": "foo", "httpbin_image": "{{ labctl.image }}"}}},
+    ],
     "steps": [Step::example()],
 }))]
 pub struct Lab {
@@ -130,7 +133,7 @@ pub struct Parameter {
     #[schemars(example = &"team-1", example = &"{{ labctl.image }}")]
     pub default: String,
     /// A regular expression that the whole value matches.
-    #[schemars(example = &"[a-z][a-z0-9-]*", extend("format" = "regex"))]
+    #[schemars(example = &"[a-z][a-z0-9-]*")]
     pub pattern: Option<String>,
 }
 

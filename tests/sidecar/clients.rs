@@ -133,7 +133,7 @@ async fn a_credential_that_is_not_there_is_not_replaced_by_other_roots() {
     *credential_name = Some("ca-secret".to_owned());
     let (world, answer) = call(NAKED, tls).await;
     assert_eq!(answer.status, 503);
-    insta::assert_snapshot!(world.client().logged(|_| true).await.cause.unwrap(), @"the certificates for this connection cannot be used: credential `ca-secret` was not found (make a Secret of this name in the namespace of the proxy's pod)");
+    insta::assert_snapshot!(world.client().logged(|_| true).await.cause.unwrap(), @"the certificates for this connection cannot be used: credential `ca-secret` was not found (make a Secret of this name in the namespace of the proxy's pod, and let a sidecar's service account list and watch it)");
 }
 
 #[tokio::test]

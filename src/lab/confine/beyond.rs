@@ -93,6 +93,10 @@ impl Beyond {
                  `certificate` for its gateway, and change or remove what it has made"
                 .to_owned(),
             Self::Reserved { .. } => "give the lab a namespace of its own".to_owned(),
+            Self::UnknownKind { kind, .. } if kinds::find(kind).is_some() => {
+                let (api_version, _) = kinds::find(kind).unwrap_or_default();
+                format!("write `apiVersion: {api_version}`")
+            }
             Self::UnknownKind { .. } => format!("it may use: {}", allowed().join(", ")),
         }
     }

@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Error,
         summary: "An `apiVersion` that Kubernetes does not serve any more.",
         why: "The object is refused on a cluster of today. Source: Kubernetes, Deprecated API Migration Guide.",
-        wrong: "apiVersion: extensions/v1beta1\nkind: Deployment",
+        wrong: "apiVersion: apps/v1beta2\nkind: Deployment",
         right: "apiVersion: apps/v1\nkind: Deployment",
     },
     Rule {
