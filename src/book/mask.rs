@@ -10,6 +10,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // A ReplicaSet's hash and a pod's own suffix are written without vowels.
         (r"\b([a-z][a-z0-9-]*)-[b-df-hj-np-tv-xz2-9]{6,10}-[b-df-hj-np-tv-xz2-9]{5}\b", "$1-<pod>"),
         (r"\b[0-9a-f]{64}\b", "<hash>"),
+        // A configuration names addresses.
+        (r"\b[0-9a-f]{16}\b", "<version>"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
         // How many connections there are, and how the bytes fall into records, is up to the proxies' pools.
         (
