@@ -18,6 +18,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
             r"TLS: [0-9]+ records? to the server, [0-9]+ records? back(; TLS: [^;]*)*",
             "TLS: nothing but records, both ways",
         ),
+        // How often a loop asks, and how often whom, is up to the machine.
+        (r"\b[0-9]+ (answered|http\([0-9]+\)|in mutual TLS|in plaintext|refused|reset)", "<number> $1"),
         (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "<time>"),
         (r"\b[0-9]+h[0-9]+m left\b", "<time> left"),
         (r#""(bytesReceived|bytesSent|durationMs)":[0-9]+"#, r#""$1":<number>"#),
