@@ -1,5 +1,7 @@
 //! Parameters that change nothing.
 
+use std::collections::BTreeSet;
+
 use crate::{
     lab::action::Action,
     lint::{Code, Subject},
@@ -11,12 +13,15 @@ pub(super) fn check(subject: &Subject<'_>) {
         return;
     }
     let Some(mut used) = render::variables(&subject.found.source().text) else { return };
-    for action in subject.lab.setup.iter().chain(subject.lab.steps.iter().flat_map(|step| &step.solve)) {
-        let template = match &action.value {
-            Action::Apply(apply) => &apply.template,
-            Action::Refused(refused) => &refused.apply.template,
-            _ => continue,
-        };
+    let actions = subject.lab.setup.iter().chain(subject.lab.steps.iter().flat_map(|step| &step.solve));
+    let templates: BTreeSet<&str> = actions
+        .filter_map(|action| match &action.value {
+            Action::Apply(apply) => Some(apply.template.as_str()),
+            Action::Refused(refused) => Some(refused.apply.template.as_str()),
+            _ => None,
+        })
+        .collect();
+    for template in templates {
         // A template that brings in others may read anything.
         let Ok(Some(variables)) = subject.templates().variables(template) else { return };
         used.extend(variables);
