@@ -11,7 +11,7 @@ pub(super) fn codes() -> String {
     let mut out = String::new();
     for rule in catalogue::all() {
         let _ = writeln!(out, "## {} {}\n", rule.code, rule.name);
-        let _ = writeln!(out, "{} (*{}*) {}\n", rule.summary, rule.severity, rule.why);
+        let _ = writeln!(out, "**{}** {}\n\n{}\n", rule.severity, rule.summary, rule.why);
         let _ = writeln!(out, "Wrong:\n\n```yaml\n{}\n```\n\nRight:\n\n```yaml\n{}\n```\n", rule.wrong, rule.right);
     }
     out
