@@ -84,7 +84,7 @@ async fn bytes_of_another_protocol_are_shown(world: &World) {
 apiVersion: v1
 kind: Service
 metadata: {{name: {name}, namespace: foo}}
-spec: {{selector: {{app: {name}}}, ports: [{{name: {port_name}, port: {port}}}]}}
+spec: {{selector: {{app: {name}}}, ports: [{{name: {port_name}, port: {port}, protocol: TCP}}]}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -146,7 +146,7 @@ async fn whoever_cannot_be_tapped_is_told_of(world: &World) {
     world.until_accounts(&["foo"]).await;
     world.apply(&server(world, "httpbin", "foo", "")).await;
     world.until_ready().await;
-    world.apply("{apiVersion: v1, kind: Service, metadata: {name: empty, namespace: foo}, spec: {selector: {app: nobody}, ports: [{port: 80}]}}").await;
+    world.apply("{apiVersion: v1, kind: Service, metadata: {name: empty, namespace: foo}, spec: {selector: {app: nobody}, ports: [{port: 80, protocol: TCP}]}}").await;
     let mut said = String::new();
     for (arguments, expected) in [
         (&["sleep.foo", "httpbin.foo"][..], 2),

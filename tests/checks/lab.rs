@@ -35,7 +35,7 @@ metadata: {name: outside, namespace: foo}
 spec:
   type: LoadBalancer
   selector: {app: httpbin}
-  ports: [{name: http, port: 80, targetPort: 8080}]
+  ports: [{name: http, port: 80, targetPort: 8080, protocol: TCP}]
 ";
 
 /// A door of the gateway for clients with a certificate of the authority that `safe` holds.
