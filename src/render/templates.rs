@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::render::{
     RenderError,
     bounded::bounded,
-    engine::{environment, explain},
+    engine::{environment, explain, variables},
     manifest,
     object::Object,
 };
@@ -163,14 +163,8 @@ impl Templates {
         if ["include", "import", "extends"].iter().any(|word| found.text.contains(word)) {
             return Ok(None);
         }
-        let environment = environment();
-        let template = environment.template_from_named_str(name, &found.text);
         // A template that cannot be parsed is explained when it is rendered.
-        Ok(template.ok().map(|template| {
-            let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-            names.sort();
-            names
-        }))
+        Ok(variables(&found.text).map(|names| names.into_iter().collect()))
     }
 
     /// A template as it is written; `None` if there is none of this name.
