@@ -30,12 +30,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a server says of trouble that passes, and with which status.
 ///
-/// The last one: the account `default` of a new namespace comes a moment after the namespace.
-const PASSING: [(u16, &str); 4] = [
+/// The last two: the account `default` of a new namespace comes a moment after the namespace, and before Kubernetes 1.24
+/// its token a moment after the account.
+const PASSING: [(u16, &str); 5] = [
     (500, "etcdserver:"),
     (500, "failed calling webhook"),
     (500, "http2: client connection lost"),
     (403, "error looking up service account"),
+    (500, "No API token found for service account"),
 ];
 
 /// The cluster has not answered for too long.
@@ -269,11 +271,12 @@ mod tests {
             refusal(500, "etcdserver: leader changed"),
             refusal(500, "Internal error occurred: failed calling webhook \"x\": connection refused"),
             refusal(403, "pods \"x\" is forbidden: error looking up service account foo/default: not found"),
+            refusal(500, "No API token found for service account \"default\", retry after the token is created"),
             foo(),
         ];
         let (answer, took) = ask(passing).await;
         assert_eq!(answer.unwrap().metadata.name.as_deref(), Some("foo"));
-        assert!(took < Duration::from_secs(4), "{took:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
