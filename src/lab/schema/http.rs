@@ -69,6 +69,14 @@ pub struct Request {
     /// The whole URL, for anything else than a workload of the lab.
     #[schemars(example = &"https://shop.example/")]
     pub url: Option<String>,
+    /// What is sent.
+    #[schemars(flatten)]
+    pub content: Content,
+}
+
+/// What a request carries.
+#[derive(JsonSchema)]
+pub struct Content {
     /// The method of HTTP.
     #[schemars(example = &"POST", extend("default" = "GET"))]
     pub method: Option<String>,

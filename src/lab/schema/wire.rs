@@ -1,11 +1,12 @@
 //! What is seen on the wire.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde_json::json;
 
-use super::text::{Participant, Text, Travels, UrlPath};
+use super::{
+    http::Content,
+    text::{Participant, Text, Travels, UrlPath},
+};
 
 /// What somebody between two pods sees while one asks the other.
 #[derive(JsonSchema)]
@@ -30,15 +31,9 @@ pub struct Wire {
     /// The path.
     #[schemars(example = &"/headers", extend("default" = "/"))]
     pub path: Option<UrlPath>,
-    /// The method of HTTP.
-    #[schemars(example = &"POST", extend("default" = "GET"))]
-    pub method: Option<String>,
-    /// Request headers.
-    #[schemars(example = json!({"Accept": "text/html"}))]
-    pub headers: Option<BTreeMap<String, String>>,
-    /// The request's body.
-    #[schemars(example = &"a=1")]
-    pub data: Option<String>,
+    /// What is sent.
+    #[schemars(flatten)]
+    pub content: Content,
     /// `tls`: records and nothing else, which carried an answer. `text`: it can be read.
     #[schemars(example = &"tls")]
     pub travels: Travels,
