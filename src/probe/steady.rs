@@ -71,7 +71,7 @@ impl Loop<'_> {
         let subject = format!("{} in step {}", subject(self.steady), self.steps[step]);
         let of_step: Vec<&Asked> = self.record.iter().filter(|asked| self.step_at(asked.began) == step).collect();
         let expected = self.expected(step);
-        let mut line = Line::new(subject, expected, record::tally(&of_step), true);
+        let mut line = Line::new(subject, expected.join(", then "), record::tally(&of_step, &expected), true);
         let wrong: Vec<&&Asked> = of_step.iter().filter(|asked| !self.admits(asked)).collect();
         if let Some(first) = wrong.first() {
             line.outcome = Outcome::Fail;
@@ -84,7 +84,10 @@ impl Loop<'_> {
             let known = self.last_as_expected(&of_step, step);
             line.why = Some(format!("{known} requests like this since the step was solved, {ENOUGH} say something"));
         }
-        let telling = wrong.first().copied().or_else(|| of_step.iter().find(|asked| asked.saw.told().is_some()));
+        // Of a step that is right, what still was as it had been before tells nothing.
+        let tells = |asked: &&&Asked| line.outcome != Outcome::Pass || asked.saw.failure() == self.wanted(step);
+        let told = of_step.iter().filter(|asked| asked.saw.told().is_some()).find(tells);
+        let telling = wrong.first().copied().or(told);
         line.evidence.extend(telling.and_then(|asked| self.evidence(asked)));
         line
     }
@@ -95,12 +98,9 @@ impl Loop<'_> {
     }
 
     /// What must be seen in a step; two things if its solution changes that.
-    fn expected(&self, step: usize) -> String {
-        let own = word(self.wanted(step));
-        match step > self.since && self.wanted(step - 1) != self.wanted(step) {
-            true => format!("{}, then {own}", word(self.wanted(step - 1))),
-            false => own,
-        }
+    fn expected(&self, step: usize) -> Vec<String> {
+        let before = (step > self.since).then(|| self.wanted(step - 1)).filter(|before| *before != self.wanted(step));
+        before.into_iter().chain([self.wanted(step)]).map(word).collect()
     }
 
     fn wanted(&self, step: usize) -> Option<&Verdict> {

@@ -64,15 +64,17 @@ impl Saw {
     }
 }
 
-/// How many requests there were of each kind.
-pub(super) fn tally(asked: &[&Asked]) -> String {
+/// How many requests there were of each kind: first of those that are expected, even if there were none, then of others.
+pub(super) fn tally(asked: &[&Asked], expected: &[String]) -> String {
+    if asked.is_empty() {
+        return "nobody asked".to_owned();
+    }
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for asked in asked {
         let kind = if matches!(asked.saw, Saw::Broken(_)) { "not made".to_owned() } else { word(asked.saw.failure()) };
         *counts.entry(kind).or_default() += 1;
     }
-    match counts.is_empty() {
-        true => "nobody asked".to_owned(),
-        false => counts.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", "),
-    }
+    let wanted: Vec<_> = expected.iter().map(|kind| (kind.clone(), counts.remove(kind).unwrap_or_default())).collect();
+    let all = wanted.into_iter().chain(counts).map(|(kind, count)| format!("{count} {kind}"));
+    all.collect::<Vec<_>>().join(", ")
 }
