@@ -77,14 +77,12 @@ fn parameter(problems: &Collector, name: &Located<String>, node: &Node, image: &
         return None;
     }
     let (description, default, pattern) = (description?.value, default?, pattern?);
-    if let Some(regex) = pattern.as_ref().and_then(|pattern| compile(pattern).ok())
-        && !regex.is_match(&default)
-    {
+    if let Some((pattern, _)) = pattern.as_ref().filter(|(_, regex)| !regex.is_match(&default)) {
         let message = format!("the default `{}` does not match the parameter's own pattern", default.value);
-        problems.invalid(default.at, message, pattern.map(|pattern| format!("it must match {pattern}")));
+        problems.invalid(default.at, message, Some(format!("it must match {pattern}")));
         return None;
     }
-    let default = default.value;
+    let (default, pattern) = (default.value, pattern.map(|(pattern, _)| pattern));
     Some(Parameter { name: name.clone(), description, value: default.clone(), default, pattern })
 }
 
@@ -107,10 +105,11 @@ fn filled_default(problems: &Collector, default: &Located<String>, image: &str) 
     }
 }
 
-fn checked_pattern(problems: &Collector, pattern: Option<Located<String>>) -> Option<Option<String>> {
+/// A pattern as it is written, and ready to match; `None` in `Some` if there is none.
+fn checked_pattern(problems: &Collector, pattern: Option<Located<String>>) -> Option<Option<(String, Regex)>> {
     let Some(pattern) = pattern else { return Some(None) };
     match compile(&pattern) {
-        Ok(_) => Some(Some(pattern.value)),
+        Ok(regex) => Some(Some((pattern.value, regex))),
         Err(error) => {
             problems.invalid(pattern.at, "`pattern` is not a regular expression", Some(one_line(&error)));
             None

@@ -211,7 +211,7 @@ pub fn resource(check: &Resource, world: &World) -> Option<Vec<Line>> {
     let mut objects = world.resources(&check.api_version, &check.kind, check.namespace.as_deref())?;
     objects.retain(|object| match &check.which {
         Which::All => true,
-        Which::Named(name) => object.pointer("/metadata/name").and_then(Value::as_str) == Some(name),
+        Which::Named(name) => object["metadata"]["name"] == name.as_str(),
         Which::Selected(labels) => has_labels(object, labels),
     });
     let place = check.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();

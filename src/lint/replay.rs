@@ -25,8 +25,7 @@ pub struct Replay {
 impl Replay {
     /// Does everything that the lab does, in order.
     pub fn of(lab: &Lab) -> Self {
-        let mut world = World::default();
-        installed(lab.metadata.mesh.gateway).iter().for_each(|object| world.apply(object));
+        let mut world = installed(lab.metadata.mesh.gateway).clone();
         let mut missing = Vec::new();
         act(&mut world, &lab.setup, None, &mut missing);
         let mut worlds = vec![world.clone()];
@@ -59,16 +58,19 @@ fn act(world: &mut World, actions: &[Located<Action>], step: Option<&Step>, miss
     }
 }
 
-/// What the mesh brings along; the same for every lab, so rendered once.
-fn installed(gateway: bool) -> &'static [Object] {
-    static WITHOUT: OnceLock<Vec<Object>> = OnceLock::new();
-    static WITH: OnceLock<Vec<Object>> = OnceLock::new();
+/// A cluster with the mesh; the same for every lab, so made once.
+fn installed(gateway: bool) -> &'static World {
+    static WITHOUT: OnceLock<World> = OnceLock::new();
+    static WITH: OnceLock<World> = OnceLock::new();
     let known = if gateway { &WITH } else { &WITHOUT };
     known.get_or_init(|| {
         let settings = install::Settings { gateway, ..install::Settings::default() };
         let manifests = install::manifests(&settings).expect("the bundled templates of the mesh are sound");
         let values = manifests.into_iter().map(|object| serde_json::to_value(object).expect("an object is JSON"));
+        let mut world = World::default();
         // What its webhooks do is decided by the registry.
-        values.filter_map(|value| Object::new(value).ok()).filter(|object| is_understood(object.kind())).collect()
+        let understood = values.filter_map(|value| Object::new(value).ok()).filter(|it| is_understood(it.kind()));
+        understood.for_each(|object| world.apply(&object));
+        world
     })
 }

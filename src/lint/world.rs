@@ -57,7 +57,7 @@ type Section = &'static str;
 /// An object, and what a manifest of it would not say.
 #[derive(Clone, Debug)]
 struct Standing {
-    value: Value,
+    value: Arc<Value>,
     /// Labels and annotations that an action set or removed; a later `apply` leaves them as they are.
     marks: BTreeMap<(Section, String), Option<String>>,
     /// For pods and their makers: the labels of the namespace when the pods were created.
@@ -120,7 +120,7 @@ impl World {
             name: object.name().to_owned(),
         };
         let now = self.namespace_labels(&id.namespace);
-        let mut standing = Standing { value: object.value().clone(), marks: BTreeMap::new(), born: now };
+        let mut standing = Standing { value: object.shared(), marks: BTreeMap::new(), born: now };
         if let Some(earlier) = self.objects.get(&id) {
             standing.marks.clone_from(&earlier.marks);
             if same_pods(&earlier.value, &standing.value) {
@@ -128,7 +128,7 @@ impl World {
             }
             for ((section, key), value) in &earlier.marks {
                 if standing.value["metadata"][section].get(key).is_none() {
-                    set(&mut standing.value, section, key, value.as_deref());
+                    set(Arc::make_mut(&mut standing.value), section, key, value.as_deref());
                 }
             }
         }
@@ -174,7 +174,7 @@ impl World {
     fn mark(&mut self, section: Section, mark: &Mark) -> Result<(), Reference> {
         self.change(&mark.target, |standing| {
             for (key, value) in &mark.values {
-                set(&mut standing.value, section, key, value.as_deref());
+                set(Arc::make_mut(&mut standing.value), section, key, value.as_deref());
                 standing.marks.insert((section, key.clone()), value.clone());
             }
         })
@@ -191,7 +191,7 @@ impl World {
         let mut mixed = false;
         self.change(&scale.target, |standing| {
             mixed = standing.born != now && replicas(&standing.value) > 0 && scale.replicas > 0;
-            standing.value["spec"]["replicas"] = json!(scale.replicas);
+            Arc::make_mut(&mut standing.value)["spec"]["replicas"] = json!(scale.replicas);
             standing.born = now;
         })?;
         self.doubtful |= mixed;
@@ -200,8 +200,7 @@ impl World {
 
     fn namespace_labels(&self, name: &str) -> Labels {
         let id = Id { group: String::new(), kind: "Namespace".into(), namespace: String::new(), name: name.to_owned() };
-        let labels =
-            self.objects.get(&id).and_then(|namespace| namespace.value.pointer("/metadata/labels")?.as_object());
+        let labels = self.objects.get(&id).and_then(|namespace| namespace.value["metadata"]["labels"].as_object());
         let texts =
             labels.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         texts.collect()
@@ -215,12 +214,12 @@ impl World {
                 && id.kind == kind
                 && namespace.is_none_or(|namespace| id.namespace == namespace)
         };
-        Some(self.objects.iter().filter(|(id, _)| wanted(id)).map(|(_, standing)| &standing.value).collect())
+        Some(self.objects.iter().filter(|(id, _)| wanted(id)).map(|(_, standing)| &*standing.value).collect())
     }
 
     /// Whether this very object is there.
     pub fn holds(&self, object: &Object) -> bool {
-        self.objects.values().any(|standing| standing.value == *object.value())
+        self.objects.values().any(|standing| *standing.value == *object.value())
     }
 
     /// What the mesh makes of it; `None` if that cannot be told.
@@ -245,7 +244,7 @@ impl World {
 /// Whether an object may have an effect on who reaches whom that nobody can tell on paper.
 fn decides_elsewhere(id: &Id, value: &Value) -> bool {
     let api_version = value["apiVersion"].as_str().unwrap_or_default();
-    let unselective = id.kind == "Service" && value.pointer("/spec/selector").is_none();
+    let unselective = id.kind == "Service" && value["spec"]["selector"].is_null();
     unselective || !(is_understood(&id.kind) || Kind::of(api_version, &id.kind).is_some())
 }
 
@@ -289,11 +288,11 @@ fn group(api_version: &str) -> &str {
 /// Whether an applied change leaves the pods as they are.
 fn same_pods(before: &Value, after: &Value) -> bool {
     let makes_pods = |value: &Value| value["kind"].as_str().is_some_and(|kind| MAKERS.contains(&kind));
-    !makes_pods(after) || (before.pointer("/spec/template") == after.pointer("/spec/template") && replicas(before) > 0)
+    !makes_pods(after) || (before["spec"]["template"] == after["spec"]["template"] && replicas(before) > 0)
 }
 
 fn replicas(maker: &Value) -> u64 {
-    maker.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1)
+    maker["spec"]["replicas"].as_u64().unwrap_or(1)
 }
 
 fn set(object: &mut Value, section: &str, key: &str, value: Option<&str>) {

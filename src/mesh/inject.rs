@@ -12,7 +12,7 @@ use json_patch::Patch;
 use serde_json::{Map, Value, json};
 
 pub use containers::redirect_flags;
-pub use decision::{Decision, NamespaceWish, Reason, SYSTEM_NAMESPACES, decide};
+pub use decision::{Decision, NamespaceWish, PodWish, Reason, SYSTEM_NAMESPACES, decide};
 pub use probes::{AppProbe, AppProbeTarget, AppProbes, ProbeHeader};
 
 /// The sidecar's container.
@@ -78,8 +78,8 @@ pub struct Injection {
 /// # Errors
 /// [`InjectError`] if the pod contradicts itself.
 pub fn inject(pod: &Value, settings: &Settings) -> Result<Injection, InjectError> {
-    let first = pod.pointer("/spec/containers/0/name").and_then(Value::as_str).ok_or(InjectError::NotAPod)?;
-    let annotations = strings(pod.pointer("/metadata/annotations"));
+    let first = pod["spec"]["containers"][0]["name"].as_str().ok_or(InjectError::NotAPod)?;
+    let annotations = strings(&pod["metadata"]["annotations"]);
     let mut injected = pod.as_object().cloned().unwrap_or_default();
     let spec = object(&mut injected, "spec");
     let app_probes = probes::rewrite(array(spec, "containers"), &annotations);
@@ -95,7 +95,7 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Injection, InjectError
 
 /// Labels the pod as one of the mesh, without touching what its author chose.
 fn label(metadata: &mut Map<String, Value>, workload: String) {
-    let own = strings(metadata.get("labels"));
+    let own = strings(metadata.get("labels").unwrap_or(&Value::Null));
     let first_of = |names: &[&str]| names.iter().find_map(|name| own.get(*name).cloned());
     let name = first_of(&["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]).unwrap_or(workload);
     let revision = first_of(&["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"])
@@ -121,11 +121,12 @@ fn annotate(metadata: &mut Map<String, Value>, first_container: &str) {
 
 /// The name of what made a pod: `httpbin` for `httpbin-7d9f-` of a Deployment, else the pod's own, else `otherwise`.
 pub(crate) fn workload_name(pod: &Value, otherwise: &str) -> String {
-    let text = |field| pod.pointer(field).and_then(Value::as_str);
-    let Some(generated) = text("/metadata/generateName").map(|name| name.trim_end_matches('-')) else {
-        return text("/metadata/name").unwrap_or(otherwise).to_owned();
+    let metadata = &pod["metadata"];
+    let Some(generated) = metadata["generateName"].as_str().map(|name| name.trim_end_matches('-')) else {
+        return metadata["name"].as_str().unwrap_or(otherwise).to_owned();
     };
-    let suffix = text("/metadata/labels/pod-template-hash").map(|hash| format!("-{hash}")).unwrap_or_default();
+    let hash = metadata["labels"]["pod-template-hash"].as_str();
+    let suffix = hash.map(|hash| format!("-{hash}")).unwrap_or_default();
     generated.strip_suffix(&suffix).unwrap_or(generated).to_owned()
 }
 
@@ -138,8 +139,8 @@ fn warnings(annotations: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 /// A map of texts such as labels; empty if there is none.
-fn strings(value: Option<&Value>) -> BTreeMap<String, String> {
-    let entries = value.and_then(Value::as_object).into_iter().flatten();
+fn strings(map: &Value) -> BTreeMap<String, String> {
+    let entries = map.as_object().into_iter().flatten();
     entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 

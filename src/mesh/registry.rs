@@ -106,7 +106,7 @@ impl Registry {
         }
         match (self.world, kind) {
             (_, "Namespace") => {
-                self.namespaces.insert(name(object)?.to_owned(), labels(object.pointer("/metadata/labels")));
+                self.namespaces.insert(name(object)?.to_owned(), labels(&object["metadata"]["labels"]));
             }
             (_, "Service") if api_version == "v1" => {
                 self.snapshot.services.push(service::service(object, &self.snapshot.settings, source)?);
@@ -176,14 +176,14 @@ impl Registry {
 /// # Errors
 /// [`RegistryError::Nameless`] without a name.
 pub fn metadata(kind: Kind, object: &Value, source: Option<Source>) -> Result<Metadata, RegistryError> {
-    let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let own = &object["metadata"];
     Ok(Metadata {
         kind,
         namespace: if kind.namespaced() { namespace(object).to_owned() } else { String::new() },
         name: name(object)?.to_owned(),
-        uid: text("/metadata/uid"),
-        generation: object.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default(),
-        created: text("/metadata/creationTimestamp").parse().ok(),
+        uid: own["uid"].as_str().unwrap_or_default().to_owned(),
+        generation: own["generation"].as_i64().unwrap_or_default(),
+        created: own["creationTimestamp"].as_str().and_then(|time| time.parse().ok()),
         source,
     })
 }
@@ -200,21 +200,21 @@ fn resource<S: DeserializeOwned + Default>(metadata: Metadata, object: &Value) -
 }
 
 fn name(object: &Value) -> Result<&str, RegistryError> {
-    object.pointer("/metadata/name").and_then(Value::as_str).ok_or(RegistryError::Nameless("metadata.name"))
+    object["metadata"]["name"].as_str().ok_or(RegistryError::Nameless("metadata.name"))
 }
 
 /// The namespace of an object; `default` if it names none.
 fn namespace(object: &Value) -> &str {
-    object.pointer("/metadata/namespace").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("default")
+    object["metadata"]["namespace"].as_str().filter(|name| !name.is_empty()).unwrap_or("default")
 }
 
 /// A map of strings; scalars of other types are taken as they are written.
-fn labels(value: Option<&Value>) -> Labels {
+fn labels(map: &Value) -> Labels {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let entries = value.and_then(Value::as_object).into_iter().flatten();
+    let entries = map.as_object().into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 

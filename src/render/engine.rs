@@ -1,6 +1,10 @@
 //! How minijinja is set up: strict, with a limit to what a template may do.
 
-use std::{collections::BTreeSet, error::Error as _, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    error::Error as _,
+    sync::{Arc, LazyLock},
+};
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 use serde_json::{Map, Value};
@@ -11,9 +15,11 @@ use crate::render::{Excerpt, RenderError, bounded::bounded, error::offset_of_lin
 const FUEL: u64 = 2_000_000;
 /// How deep templates may include each other.
 const RECURSION: usize = 32;
+/// For texts, which bring in nothing.
+static TEXTS: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 /// The engine without templates.
-pub(super) fn environment<'source>() -> Environment<'source> {
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -55,15 +61,14 @@ pub fn fill(file: &str, text: &str, scope: &Map<String, Value>) -> Result<String
     }
     let (own, text, scope) = (file.to_owned(), text.to_owned(), scope.clone());
     bounded(file, move || {
-        let rendered = environment().render_named_str(&own, &text, Serde(&scope));
+        let rendered = TEXTS.render_named_str(&own, &text, Serde(&scope));
         rendered.map_err(|error| explain(&error, &scope, &|_| Some((own.clone(), text.as_str().into()))))
     })
 }
 
 /// The variables that a text reads; `None` if it is no template.
 pub fn variables(text: &str) -> Option<BTreeSet<String>> {
-    let environment = environment();
-    let template = environment.template_from_str(text).ok()?;
+    let template = TEXTS.template_from_str(text).ok()?;
     Some(template.undeclared_variables(false).into_iter().collect())
 }
 

@@ -1,5 +1,7 @@
 //! A Kubernetes object that a template rendered.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 const NAME: &str = "metadata.name";
@@ -15,9 +17,9 @@ fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split(['.', ':']).all(is_label)
 }
 
-/// A Kubernetes object; `apiVersion`, `kind` and `metadata.name` are known to be there.
+/// A Kubernetes object; `apiVersion`, `kind` and `metadata.name` are known to be there. Its copies are one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Object(Value);
+pub struct Object(Arc<Value>);
 
 /// The value has not the shape of a Kubernetes object.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -42,13 +44,12 @@ impl Object {
         if !value.is_object() {
             return Err(NotAnObject::NoMapping(shape(&value)));
         }
-        for (pointer, field) in [("/apiVersion", "apiVersion"), ("/kind", "kind"), ("/metadata/name", "metadata.name")]
-        {
-            if value.pointer(pointer).and_then(Value::as_str).is_none_or(str::is_empty) {
-                return Err(NotAnObject::Missing(field));
-            }
+        let needed =
+            [("apiVersion", &value["apiVersion"]), ("kind", &value["kind"]), (NAME, &value["metadata"]["name"])];
+        if let Some((field, _)) = needed.iter().find(|(_, value)| value.as_str().is_none_or(str::is_empty)) {
+            return Err(NotAnObject::Missing(field));
         }
-        let object = Self(value);
+        let object = Self(Arc::new(value));
         if !is_name(object.name()) {
             return Err(NotAnObject::Name(object.name().to_owned(), NAME));
         }
@@ -62,22 +63,22 @@ impl Object {
 
     /// `security.istio.io/v1`.
     pub fn api_version(&self) -> &str {
-        self.text("/apiVersion")
+        text(&self.0["apiVersion"])
     }
 
     /// `PeerAuthentication`.
     pub fn kind(&self) -> &str {
-        self.text("/kind")
+        text(&self.0["kind"])
     }
 
     /// `metadata.name`.
     pub fn name(&self) -> &str {
-        self.text("/metadata/name")
+        text(&self.0["metadata"]["name"])
     }
 
     /// `metadata.namespace`, if it is there.
     pub fn namespace(&self) -> Option<&str> {
-        self.0.pointer("/metadata/namespace").and_then(Value::as_str)
+        self.0["metadata"]["namespace"].as_str()
     }
 
     /// The whole object.
@@ -85,14 +86,15 @@ impl Object {
         &self.0
     }
 
-    /// Gives the whole object away.
-    pub fn into_value(self) -> Value {
-        self.0
+    /// The whole object, for those who keep it.
+    pub(crate) fn shared(&self) -> Arc<Value> {
+        Arc::clone(&self.0)
     }
+}
 
-    fn text(&self, pointer: &str) -> &str {
-        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
+/// A text that is known to be there.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// What a value is, in a reader's words.

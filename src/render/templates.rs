@@ -3,14 +3,14 @@
 mod named;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Component, Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use include_dir::{Dir, include_dir};
-use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, value::Serde};
 use serde_json::{Map, Value};
 
 use crate::render::{
@@ -28,14 +28,20 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The largest text that a template may render to.
 const MAX_RENDERED: usize = 4 << 20;
 
-/// A set of templates.
+/// A set of templates. Each is read and parsed once, when it is first rendered.
 #[derive(Clone, Debug)]
 pub struct Templates {
-    own: Own,
+    own: Arc<Own>,
+    engine: Arc<Environment<'static>>,
+    /// The variables of the templates that were asked about.
+    variables: Arc<Mutex<BTreeMap<String, Variables>>>,
 }
 
+/// What a template reads; `None` if that cannot be told.
+type Variables = Option<Arc<BTreeSet<String>>>;
+
 /// The templates that are found before the bundled ones.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Own {
     /// In the program, beside a bundled lab.
     Bundled(&'static Dir<'static>),
@@ -48,24 +54,36 @@ enum Own {
     /// In a pack, which also has the bundled ones that it needs.
     Packed {
         shown: PathBuf,
-        texts: Arc<BTreeMap<String, Arc<str>>>,
+        texts: BTreeMap<String, Arc<str>>,
     },
 }
 
 impl Templates {
-    /// Only the bundled ones.
+    /// Only the bundled ones, for the whole program.
     pub fn bundled() -> Self {
-        Self { own: Own::Nothing }
+        static ONLY: LazyLock<Templates> = LazyLock::new(|| Templates::after(Own::Nothing));
+        ONLY.clone()
+    }
+
+    fn after(own: Own) -> Self {
+        let own = Arc::new(own);
+        let mut engine = environment();
+        let sources = Arc::clone(&own);
+        engine.set_loader(move |name| match sources.find(name) {
+            Ok(found) => Ok(found.map(|found| found.text.to_string())),
+            Err(error) => Err(Error::new(ErrorKind::InvalidOperation, error.to_string())),
+        });
+        Self { own, engine: Arc::new(engine), variables: Arc::default() }
     }
 
     /// Those of a bundled lab before the bundled ones.
     pub fn beside(own: &'static Dir<'static>) -> Self {
-        Self { own: Own::Bundled(own) }
+        Self::after(Own::Bundled(own))
     }
 
     /// Those of a pack and no others; messages name them below `shown`.
     pub fn packed(shown: PathBuf, texts: BTreeMap<String, Arc<str>>) -> Self {
-        Self { own: Own::Packed { shown, texts: Arc::new(texts) } }
+        Self::after(Own::Packed { shown, texts })
     }
 
     /// Those of a lab's folder before the bundled ones. A folder that is not there has none.
@@ -77,7 +95,7 @@ impl Templates {
             Ok(root) if folder.parent().is_some_and(|lab| !is_within(lab, &root)) => {
                 Err(io::Error::other("it is a link that leads out of the lab's folder"))
             }
-            Ok(root) => Ok(Self { own: Own::Folder { shown: folder.to_owned(), root } }),
+            Ok(root) => Ok(Self::after(Own::Folder { shown: folder.to_owned(), root })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::bundled()),
             Err(error) => Err(error),
         }
@@ -96,7 +114,7 @@ impl Templates {
     /// The templates that come before the bundled ones.
     fn own_names(&self) -> Result<Vec<String>, RenderError> {
         let mut names = Vec::new();
-        match &self.own {
+        match &*self.own {
             Own::Bundled(dir) => bundled_names(dir, dir.path(), &mut names),
             Own::Folder { shown, root } => folder_names(root, Path::new(""), shown, &mut names)?,
             Own::Nothing => {}
@@ -108,7 +126,7 @@ impl Templates {
     /// The bundled templates, where they may be used.
     fn bundled_names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if !matches!(self.own, Own::Packed { .. }) {
+        if !matches!(*self.own, Own::Packed { .. }) {
             bundled_names(&BUNDLED, BUNDLED.path(), &mut names);
         }
         names
@@ -120,7 +138,7 @@ impl Templates {
     /// See [`RenderError`].
     pub fn objects(&self, name: &str, scope: &Map<String, Value>) -> Result<Vec<Object>, RenderError> {
         let text = self.text(name, scope)?;
-        let file = self.find(name)?.map_or_else(|| name.to_owned(), |found| found.file);
+        let file = self.own.find(name)?.map_or_else(|| name.to_owned(), |found| found.file);
         manifest::read(&format!("{file} (rendered)"), &text)
     }
 
@@ -129,7 +147,7 @@ impl Templates {
     /// # Errors
     /// See [`RenderError`].
     pub fn text(&self, name: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {
-        if self.find(name)?.is_none() {
+        if self.own.find(name)?.is_none() {
             return Err(RenderError::NotFound { name: name.to_owned(), known: self.names() });
         }
         let (templates, own, scope) = (self.clone(), name.to_owned(), scope.clone());
@@ -142,29 +160,26 @@ impl Templates {
     }
 
     fn render(&self, name: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {
-        let mut environment = environment();
-        let templates = self.clone();
-        environment.set_loader(move |name| match templates.find(name) {
-            Ok(found) => Ok(found.map(|found| found.text.to_string())),
-            Err(error) => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error.to_string())),
-        });
-        let sources = |name: &str| self.find(name).ok().flatten().map(|found| (found.file, found.text));
-        let template = environment.get_template(name).map_err(|error| explain(&error, scope, &sources))?;
-        let rendered = template.render(Serde(scope));
-        rendered.map_err(|error| explain(&error, scope, &sources))
+        let sources = |name: &str| self.own.find(name).ok().flatten().map(|found| (found.file, found.text));
+        let template = self.engine.get_template(name).map_err(|error| explain(&error, scope, &sources))?;
+        template.render(Serde(scope)).map_err(|error| explain(&error, scope, &sources))
     }
 
     /// The variables that a template reads. `None` if that cannot be told, because it brings in other templates.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn variables(&self, name: &str) -> Result<Option<Vec<String>>, RenderError> {
-        let Some(found) = self.find(name)? else { return Ok(None) };
-        if ["include", "import", "extends"].iter().any(|word| found.text.contains(word)) {
-            return Ok(None);
+    pub fn variables(&self, name: &str) -> Result<Option<Arc<BTreeSet<String>>>, RenderError> {
+        let mut known = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(variables) = known.get(name) {
+            return Ok(variables.clone());
         }
+        let Some(found) = self.own.find(name)? else { return Ok(None) };
+        let brings_in = ["include", "import", "extends"].iter().any(|word| found.text.contains(word));
         // A template that cannot be parsed is explained when it is rendered.
-        Ok(variables(&found.text).map(|names| names.into_iter().collect()))
+        let variables = if brings_in { None } else { variables(&found.text).map(Arc::new) };
+        known.insert(name.to_owned(), variables.clone());
+        Ok(variables)
     }
 
     /// A template as it is written; `None` if there is none of this name.
@@ -172,16 +187,19 @@ impl Templates {
     /// # Errors
     /// See [`RenderError`].
     pub fn source(&self, name: &str) -> Result<Option<Arc<str>>, RenderError> {
-        Ok(self.find(name)?.map(|found| found.text))
+        Ok(self.own.find(name)?.map(|found| found.text))
     }
+}
 
+impl Own {
+    /// A template of one's own, or else a bundled one.
     fn find(&self, name: &str) -> Result<Option<Found>, RenderError> {
         check_name(name)?;
-        let own = match &self.own {
-            Own::Bundled(dir) => from_bundle(dir, Path::new("labs"), name),
-            Own::Folder { shown, root } => from_folder(shown, root, name)?,
-            Own::Nothing => None,
-            Own::Packed { shown, texts } => {
+        let own = match self {
+            Self::Bundled(dir) => from_bundle(dir, Path::new("labs"), name),
+            Self::Folder { shown, root } => from_folder(shown, root, name)?,
+            Self::Nothing => None,
+            Self::Packed { shown, texts } => {
                 let found =
                     |text: &Arc<str>| Found { file: shown.join(name).display().to_string(), text: text.clone() };
                 return Ok(texts.get(name).map(found));

@@ -98,7 +98,8 @@ impl Reader<'_> {
         let mut unread = given.iter().filter(|(name, _)| !known.contains(&name.value)).peekable();
         let all_read = unread.peek().is_none().then_some(());
         for (name, _) in unread {
-            self.problems.add(name.at, ProblemKind::Unread { name: name.value.clone(), known: known.clone() });
+            self.problems
+                .add(name.at, ProblemKind::Unread { name: name.value.clone(), known: known.iter().cloned().collect() });
         }
         all_read
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::who;
 use crate::{
     cluster::images,
@@ -30,8 +28,8 @@ pub(super) fn check(subject: &Subject<'_>) {
 
 /// The images of a pod, or of the pods that an object makes.
 fn named(object: &Object) -> impl Iterator<Item = &str> {
-    let spec = if object.kind() == "Pod" { "/spec" } else { "/spec/template/spec" };
-    let lists = ["containers", "initContainers"].into_iter();
-    let containers = lists.filter_map(move |list| object.value().pointer(spec)?.get(list)?.as_array()).flatten();
-    containers.filter_map(|container| container.get("image").and_then(Value::as_str))
+    let spec = &object.value()["spec"];
+    let pod = if object.kind() == "Pod" { spec } else { &spec["template"]["spec"] };
+    let containers = ["containers", "initContainers"].into_iter().filter_map(|list| pod[list].as_array()).flatten();
+    containers.filter_map(|container| container["image"].as_str())
 }

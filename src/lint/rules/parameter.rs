@@ -24,7 +24,7 @@ pub(super) fn check(subject: &Subject<'_>) {
     for template in templates {
         // A template that brings in others may read anything.
         let Ok(Some(variables)) = subject.templates().variables(template) else { return };
-        used.extend(variables);
+        used.extend(variables.iter().cloned());
     }
     for parameter in subject.lab.parameters.iter().filter(|parameter| !used.contains(&parameter.name.value)) {
         let message = format!("nothing uses the parameter `{}`", parameter.name.value);

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::who;
 use crate::{
     lint::{Code, Subject},
@@ -31,7 +29,7 @@ pub(super) fn check(subject: &Subject<'_>) {
 
 /// Numbers and names of the ports of which nothing tells the protocol.
 fn hidden(service: &Object) -> Vec<(u16, String)> {
-    let ports = service.value().pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();
+    let ports = service.value()["spec"]["ports"].as_array().into_iter().flatten();
     let over_tcp = ports.filter(|port| port["protocol"].as_str().is_none_or(|transport| transport == "TCP"));
     let hidden = over_tcp.filter_map(|port| {
         let number = u16::try_from(port["port"].as_u64()?).ok()?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::mesh::{
-    inject::{self, Decision, NamespaceWish, Settings},
+    inject::{self, Decision, NamespaceWish, PodWish, Settings},
     policy::Index,
     registry::{self, Registry},
     resources::Kind,
@@ -68,7 +68,7 @@ async fn injection(
         "pod" => NamespaceWish::Silent,
         _ => return Err(StatusCode::NOT_FOUND),
     };
-    if let Decision::Leave(_) = inject::decide(&request.object, &request.namespace, wish) {
+    if let Decision::Leave(_) = inject::decide(PodWish::of(&request.object), &request.namespace, wish) {
         return Ok(response(&request, json!({ "allowed": true })));
     }
     let answer = match inject::inject(&request.object, &webhook.injection) {

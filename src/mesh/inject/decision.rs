@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use super::{INJECT_LABEL, PROXY_CONTAINER, STATUS_ANNOTATION, strings};
+use super::{INJECT_LABEL, PROXY_CONTAINER, STATUS_ANNOTATION};
 
 /// The label of a namespace whose pods get sidecars.
 const NAMESPACE_LABEL: &str = "istio-injection";
@@ -72,42 +72,57 @@ impl From<&BTreeMap<String, String>> for NamespaceWish {
     }
 }
 
-/// Decides whether `pod`, to be created in `namespace`, gets a sidecar.
+/// What a pod itself says about a sidecar.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PodWish {
+    /// It uses the network of its node.
+    host_network: bool,
+    /// It has one.
+    injected: bool,
+    /// It asks for one, or refuses one.
+    wish: Option<bool>,
+}
+
+impl PodWish {
+    /// Reads a pod, or the template of one: `metadata` and `spec`.
+    ///
+    /// Of old, an annotation of the pod says the same as its label, which wins.
+    pub fn of(pod: &Value) -> Self {
+        let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
+        let mut containers = spec["containers"].as_array().into_iter().flatten();
+        let said = |place: &str| metadata[place][INJECT_LABEL].as_str();
+        let wish = said("labels").or_else(|| said("annotations")).map(str::to_ascii_lowercase);
+        Self {
+            host_network: spec["hostNetwork"] == true,
+            injected: containers.any(|container| container["name"] == PROXY_CONTAINER)
+                || metadata["annotations"][STATUS_ANNOTATION].is_string(),
+            wish: match wish.as_deref() {
+                None | Some("") => None,
+                Some("on" | "true" | "y" | "yes") => Some(true),
+                Some(_) => Some(false),
+            },
+        }
+    }
+}
+
+/// Decides whether a pod, to be created in `namespace`, gets a sidecar.
 ///
 /// Either side can refuse (the pod with a label `sidecar.istio.io/inject` other than `true`); if none does, one that
-/// asks is enough. Of old, an annotation of the pod says the same as its label, which wins.
-/// Source: Istio, "Installing the Sidecar", controlling the injection policy.
-pub fn decide(pod: &Value, namespace: &str, wish: impl Into<NamespaceWish>) -> Decision {
-    if pod.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true) {
+/// asks is enough. Source: Istio, "Installing the Sidecar", controlling the injection policy.
+pub fn decide(pod: PodWish, namespace: &str, wish: impl Into<NamespaceWish>) -> Decision {
+    if pod.host_network {
         return Decision::Leave(Reason::HostNetwork);
     }
     if SYSTEM_NAMESPACES.contains(&namespace) {
         return Decision::Leave(Reason::SystemNamespace);
     }
-    if is_injected(pod) {
+    if pod.injected {
         return Decision::Leave(Reason::AlreadyInjected);
     }
-    match (wish.into(), own_wish(pod)) {
+    match (wish.into(), pod.wish) {
         (_, Some(false)) => Decision::Leave(Reason::Refused),
         (NamespaceWish::Refuses, Some(true)) => Decision::Leave(Reason::NamespaceRefuses),
         (NamespaceWish::Refuses | NamespaceWish::Silent, None) => Decision::Leave(Reason::NotAsked),
         (NamespaceWish::Asks, _) | (NamespaceWish::Silent, Some(true)) => Decision::Inject,
-    }
-}
-
-fn is_injected(pod: &Value) -> bool {
-    let containers = pod.pointer("/spec/containers").and_then(Value::as_array).into_iter().flatten();
-    let mut names = containers.filter_map(|container| container.get("name")?.as_str());
-    names.any(|name| name == PROXY_CONTAINER)
-        || strings(pod.pointer("/metadata/annotations")).contains_key(STATUS_ANNOTATION)
-}
-
-fn own_wish(pod: &Value) -> Option<bool> {
-    let of = |place| strings(pod.pointer(place)).remove(INJECT_LABEL);
-    let wish = of("/metadata/labels").or_else(|| of("/metadata/annotations"))?;
-    match wish.to_ascii_lowercase().as_str() {
-        "" => None,
-        "on" | "true" | "y" | "yes" => Some(true),
-        _ => Some(false),
     }
 }

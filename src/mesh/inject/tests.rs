@@ -37,7 +37,7 @@ fn decision_table() {
             "metadata": { "labels": labels(own), "annotations": labels(annotations) },
             "spec": { "containers": [{ "name": "app" }] },
         });
-        let decision = decide(&pod, "foo", &labels(namespace));
+        let decision = decide(PodWish::of(&pod), "foo", &labels(namespace));
         assert_eq!(decision, expected, "namespace {namespace:?}, labels {own:?}, annotations {annotations:?}");
     }
 }
@@ -45,9 +45,12 @@ fn decision_table() {
 #[test]
 fn some_pods_are_never_touched() {
     let host = json!({ "spec": { "hostNetwork": true, "containers": [] } });
-    assert_eq!(decide(&host, "foo", NamespaceWish::Asks), Decision::Leave(Reason::HostNetwork));
+    assert_eq!(decide(PodWish::of(&host), "foo", NamespaceWish::Asks), Decision::Leave(Reason::HostNetwork));
     let plain = json!({ "spec": { "containers": [] } });
-    assert_eq!(decide(&plain, "kube-system", NamespaceWish::Asks), Decision::Leave(Reason::SystemNamespace));
+    assert_eq!(
+        decide(PodWish::of(&plain), "kube-system", NamespaceWish::Asks),
+        Decision::Leave(Reason::SystemNamespace)
+    );
 }
 
 /// A pod as a deployment's replica set creates it.
@@ -94,7 +97,7 @@ fn patch_touches_only_what_changes() {
 #[test]
 fn an_injected_pod_is_left_alone() {
     let pod = injected(&httpbin());
-    assert_eq!(decide(&pod, "foo", NamespaceWish::Asks), Decision::Leave(Reason::AlreadyInjected));
+    assert_eq!(decide(PodWish::of(&pod), "foo", NamespaceWish::Asks), Decision::Leave(Reason::AlreadyInjected));
 }
 
 #[test]

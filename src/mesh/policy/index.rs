@@ -87,14 +87,10 @@ impl Index {
     pub fn find_service(&self, namespace: &str, name: &str) -> Option<ServiceId> {
         let domain = &self.settings().cluster_domain;
         let name = name.trim_end_matches('.');
-        let candidates = [
-            name.to_owned(),
-            format!("{name}.{namespace}.svc.{domain}"),
-            format!("{name}.svc.{domain}"),
-            format!("{name}.{domain}"),
-        ];
-        candidates.iter().find_map(|host| {
-            let found = self.hosts.get(host)?;
+        let candidates: [&[&str]; 4] =
+            [&[name], &[name, ".", namespace, ".svc.", domain], &[name, ".svc.", domain], &[name, ".", domain]];
+        candidates.iter().find_map(|parts| {
+            let found = self.hosts.get(&parts.concat())?;
             found.iter().copied().find(|&service| self.service(service).visible_to(namespace))
         })
     }

@@ -13,33 +13,35 @@ const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 pub(super) fn service(object: &Value, settings: &Settings, source: Option<Source>) -> Result<Service, RegistryError> {
     let (name, namespace) = (name(object)?, namespace(object));
-    let text = |field: &str| object.pointer(field).and_then(Value::as_str);
-    let external = text("/spec/type") == Some("ExternalName");
-    let headless = text("/spec/clusterIP") == Some("None");
-    let several = object.pointer("/spec/clusterIPs").and_then(Value::as_array).into_iter().flatten();
-    let mut addresses: Vec<_> =
-        several.filter_map(Value::as_str).chain(text("/spec/clusterIP")).filter_map(|text| text.parse().ok()).collect();
+    let spec = &object["spec"];
+    let address = spec["clusterIP"].as_str();
+    let several = texts(&spec["clusterIPs"]);
+    let mut addresses: Vec<_> = several.chain(address).filter_map(|text| text.parse().ok()).collect();
     addresses.dedup();
-    let annotations = labels(object.pointer("/metadata/annotations"));
-    let export_to = annotations.get(EXPORT_TO).map_or_else(Vec::new, |text| {
+    let export_to = object["metadata"]["annotations"][EXPORT_TO].as_str().map_or_else(Vec::new, |text| {
         text.split(',').map(str::trim).filter(|to| !to.is_empty()).map(str::to_owned).collect()
     });
     Ok(Service {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
         host: format!("{name}.{namespace}.svc.{}", settings.cluster_domain),
-        selector: labels(object.pointer("/spec/selector")),
+        selector: labels(&spec["selector"]),
         addresses,
-        headless,
-        external,
+        headless: address == Some("None"),
+        external: spec["type"] == "ExternalName",
         export_to,
-        ports: ports(object, &format!("Service {namespace}/{name}"))?,
+        ports: ports(spec, &format!("Service {namespace}/{name}"))?,
         source,
     })
 }
 
-fn ports(object: &Value, owner: &str) -> Result<Vec<ServicePort>, RegistryError> {
-    let listed = object.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();
+/// The texts of a list.
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn ports(spec: &Value, owner: &str) -> Result<Vec<ServicePort>, RegistryError> {
+    let listed = spec["ports"].as_array().into_iter().flatten();
     let over_tcp = listed.enumerate().filter(|(_, port)| {
         port.get("protocol").and_then(Value::as_str).is_none_or(|transport| !matches!(transport, "UDP" | "SCTP"))
     });
@@ -69,12 +71,8 @@ fn service_port(value: &Value, position: usize, owner: &str) -> Result<ServicePo
 /// Services beside those of Kubernetes; one for each host.
 pub(super) fn service_entry(object: &Value, source: Option<&Source>) -> Result<Vec<Service>, RegistryError> {
     let (name, namespace) = (name(object)?, namespace(object));
-    let list = |field: &str| {
-        let values = object.pointer(field).and_then(Value::as_array).into_iter().flatten();
-        values.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let listed = object.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();
-    let ports = listed.filter_map(|port| {
+    let spec = &object["spec"];
+    let ports = spec["ports"].as_array().into_iter().flatten().filter_map(|port| {
         let number = port.get("number").and_then(port_number)?;
         let text = |field| port.get(field).and_then(Value::as_str).unwrap_or_default();
         let target = port.get("targetPort").and_then(port_number).unwrap_or(number);
@@ -83,16 +81,16 @@ pub(super) fn service_entry(object: &Value, source: Option<&Source>) -> Result<V
     });
     let ports: Vec<ServicePort> = ports.collect();
     // MESH_EXTERNAL is the zero value of the field.
-    let external = object.pointer("/spec/location").and_then(Value::as_str) != Some("MESH_INTERNAL");
-    let services = list("/spec/hosts").into_iter().map(|host| Service {
+    let external = spec["location"] != "MESH_INTERNAL";
+    let services = texts(&spec["hosts"]).map(|host| Service {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
-        host,
-        selector: labels(object.pointer("/spec/workloadSelector/labels")),
-        addresses: list("/spec/addresses").iter().filter_map(|address| address.parse().ok()).collect(),
-        headless: object.pointer("/spec/resolution").and_then(Value::as_str).is_none_or(|way| way == "NONE"),
+        host: host.to_owned(),
+        selector: labels(&spec["workloadSelector"]["labels"]),
+        addresses: texts(&spec["addresses"]).filter_map(|address| address.parse().ok()).collect(),
+        headless: spec["resolution"].as_str().is_none_or(|way| way == "NONE"),
         external,
-        export_to: list("/spec/exportTo"),
+        export_to: texts(&spec["exportTo"]).map(str::to_owned).collect(),
         ports: ports.clone(),
         source: source.cloned(),
     });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{RegistryError, labels, name, namespace, port_number};
 use crate::mesh::{
-    inject,
+    inject::{self, PodWish},
     snapshot::{Labels, Role, Source, Workload, WorkloadPort},
 };
 
@@ -18,8 +18,8 @@ const TEMPLATES: &str = "inject.istio.io/templates";
 pub(super) struct Template {
     /// The workload, as far as the pod itself tells.
     pub(super) workload: Workload,
-    /// The pod: `metadata` and `spec`.
-    pod: Value,
+    /// What the pod itself says about a sidecar.
+    wish: PodWish,
     /// The labels that its namespace had when it was created, if they are others than now.
     pub(super) born: Option<Labels>,
 }
@@ -27,14 +27,14 @@ pub(super) struct Template {
 impl Template {
     /// The workload of a running pod, in a namespace with these labels, if they are known.
     pub(super) fn into_current(self, namespace_labels: Option<&Labels>) -> Workload {
-        let injection = namespace_labels.map(|labels| inject::decide(&self.pod, &self.workload.namespace, labels));
+        let injection = namespace_labels.map(|labels| inject::decide(self.wish, &self.workload.namespace, labels));
         Workload { injection, ..self.workload }
     }
 
     /// The workload that the pod becomes after injection in a namespace that has these labels now.
     pub(super) fn into_injected(mut self, namespace_labels: &Labels) -> Workload {
         let namespace_labels = self.born.as_ref().unwrap_or(namespace_labels);
-        let decision = inject::decide(&self.pod, &self.workload.namespace, namespace_labels);
+        let decision = inject::decide(self.wish, &self.workload.namespace, namespace_labels);
         self.workload.injection = Some(decision);
         if decision == inject::Decision::Inject {
             self.workload.sidecar = true;
@@ -46,50 +46,45 @@ impl Template {
 
 /// Reads a pod; nothing if it has come to its end.
 pub(super) fn pod(object: &Value, source: Option<Source>) -> Result<Option<Template>, RegistryError> {
-    let text = |field: &str| object.pointer(field).and_then(Value::as_str);
-    if matches!(text("/status/phase"), Some("Succeeded" | "Failed")) {
+    let status = &object["status"];
+    if matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) {
         return Ok(None);
     }
     let mut workload = workload(name(object)?, namespace(object), object, source);
-    workload.address = text("/status/podIP").and_then(|address| address.parse().ok());
-    workload.ready = match object.get("status") {
-        Some(status) => is_ready(status) && object.pointer("/metadata/deletionTimestamp").is_none(),
-        None => true,
-    };
-    Ok(Some(Template { workload, pod: object.clone(), born: None }))
+    workload.address = status["podIP"].as_str().and_then(|address| address.parse().ok());
+    workload.ready = status.is_null() || (is_ready(status) && object["metadata"]["deletionTimestamp"].is_null());
+    Ok(Some(Template { workload, wish: PodWish::of(object), born: None }))
 }
 
 fn is_ready(status: &Value) -> bool {
-    let conditions = status.get("conditions").and_then(Value::as_array);
-    let mut conditions = conditions.into_iter().flatten();
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
     conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 /// Reads what makes pods (a Deployment, ...) as the one workload that all its pods are.
 pub(super) fn template(object: &Value, source: Option<Source>) -> Result<Template, RegistryError> {
     let (name, namespace) = (name(object)?, namespace(object));
-    let pod = object.pointer("/spec/template").ok_or_else(|| RegistryError::Field {
+    let pod = object["spec"].get("template").ok_or_else(|| RegistryError::Field {
         object: format!("{} {namespace}/{name}", object["kind"].as_str().unwrap_or_default()),
         field: "spec.template".to_owned(),
         problem: "is missing",
     })?;
     let mut workload = workload(name, namespace, pod, source);
-    workload.ready = object.pointer("/spec/replicas").and_then(Value::as_u64) != Some(0);
-    Ok(Template { workload, pod: pod.clone(), born: None })
+    workload.ready = object["spec"]["replicas"].as_u64() != Some(0);
+    Ok(Template { workload, wish: PodWish::of(pod), born: None })
 }
 
 fn workload(name: &str, namespace: &str, pod: &Value, source: Option<Source>) -> Workload {
-    let labels_of = |field: &str| labels(pod.pointer(field));
-    let (own_labels, annotations) = (labels_of("/metadata/labels"), labels_of("/metadata/annotations"));
+    let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
+    let (own_labels, annotations) = (labels(&metadata["labels"]), labels(&metadata["annotations"]));
     let proxied = containers(pod).any(|container| container["name"] == inject::PROXY_CONTAINER);
     let role = role(&own_labels, &annotations);
-    let account = ["/spec/serviceAccountName", "/spec/serviceAccount"];
-    let mut accounts = account.iter().filter_map(|field| pod.pointer(field)?.as_str()).filter(|name| !name.is_empty());
+    let mut accounts = ["serviceAccountName", "serviceAccount"].into_iter().filter_map(|field| spec[field].as_str());
     Workload {
         name: name.to_owned(),
         controller: inject::workload_name(pod, name),
         namespace: namespace.to_owned(),
-        service_account: accounts.next().unwrap_or("default").to_owned(),
+        service_account: accounts.find(|name| !name.is_empty()).unwrap_or("default").to_owned(),
         sidecar: proxied || role == Role::Gateway,
         injection: None,
         role,
@@ -116,8 +111,8 @@ fn role(labels: &Labels, annotations: &Labels) -> Role {
 }
 
 fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
-    let lists = ["/spec/containers", "/spec/initContainers"].into_iter();
-    lists.filter_map(|field| pod.pointer(field)?.as_array()).flatten()
+    let lists = ["containers", "initContainers"].into_iter();
+    lists.filter_map(|field| pod["spec"][field].as_array()).flatten()
 }
 
 fn ports(container: &Value) -> impl Iterator<Item = WorkloadPort> {

@@ -66,9 +66,9 @@ pub(super) fn port(number: u64) -> Option<u16> {
 
 /// Objects need a name that Kubernetes takes.
 pub(super) fn metadata(object: &Value, report: &mut Report) {
-    let path = Path::of(&["metadata", "name"]);
-    match object.pointer("/metadata/name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
-        None if object.pointer("/metadata/generateName").is_some() => {}
+    let (metadata, path) = (&object["metadata"], Path::of(&["metadata", "name"]));
+    match metadata["name"].as_str().filter(|name| !name.is_empty()) {
+        None if !metadata["generateName"].is_null() => {}
         None => report.refuse(Mistake::Required, Stages::Schema, &path, "a name is required"),
         Some(name) if name.split('.').all(is_object_name) => {}
         Some(name) => {

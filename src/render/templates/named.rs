@@ -39,7 +39,7 @@ impl Templates {
     }
 
     fn found_text(&self, name: &str) -> Result<Arc<str>, RenderError> {
-        match self.find(name)? {
+        match self.own.find(name)? {
             Some(found) => Ok(found.text),
             None => Err(RenderError::NotFound { name: name.to_owned(), known: self.names() }),
         }
