@@ -76,7 +76,7 @@ fn a_template_that_doubles_a_text_is_given_up() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(6), "{stderr}");
     assert!(stderr.contains("the template `namespace.yaml` is refused"), "{stderr}");
-    let bounds = ["it takes more than 512 MiB of memory", "it takes more than 10 seconds"];
+    let bounds = ["it takes more than 512 MiB of memory", "it takes more than 3 seconds"];
     assert!(bounds.iter().any(|bound| stderr.contains(bound)), "{stderr}");
 }
 

@@ -7,6 +7,9 @@ use crate::{
     render::object::Object,
 };
 
+/// How many pods one object may ask for.
+pub const MAX_REPLICAS: u32 = 100;
+
 /// One thing to do. Each is written as a mapping with one key, the action's name.
 #[derive(Clone, Debug)]
 pub enum Action {

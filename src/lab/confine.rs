@@ -4,7 +4,9 @@
 //! it is loaded, so what goes beyond these bounds is found out before anything is touched. They are the same for every
 //! lab, the bundled ones included.
 
+mod amount;
 mod beyond;
+mod metadata;
 mod object;
 mod pod;
 
@@ -37,6 +39,8 @@ pub(super) fn confine(problems: &Collector, lab: &Lab) {
             problems.invalid(at, beyond.to_string(), Some(beyond.hint()));
         }
     };
+    let first = lab.steps.first().map(|step| step.name.at).unwrap_or_default();
+    note(first, amount::of_lab(lab));
     for workload in lab.workloads.values() {
         note(workload.name.at, bounds.pods_in(&workload.namespace));
     }
@@ -134,7 +138,10 @@ impl<'a> Bounds<'a> {
             Action::Apply(apply) => apply.objects.iter().try_for_each(|object| self.create(object)),
             Action::Refused(refused) => refused.apply.objects.iter().try_for_each(|object| self.create(object)),
             Action::Certificate(certificate) => self.issue(certificate),
-            Action::Annotate(mark) | Action::Label(mark) => self.change(&Thing::named(&mark.target)),
+            Action::Annotate(mark) | Action::Label(mark) => {
+                self.change(&Thing::named(&mark.target))?;
+                metadata::of_mark(mark)
+            }
             Action::Edge(request) => self.ask(request),
             Action::Delete(target) | Action::Restart(target) => self.change(&Thing::named(target)),
             Action::Scale(scale) => self.change(&Thing::named(&scale.target)),
@@ -177,6 +184,8 @@ impl<'a> Bounds<'a> {
         if !self.holds(&thing) && !thing.is_mesh_wide() {
             return Err(self.outside(&thing));
         }
+        metadata::of_object(object)?;
+        amount::of_object(object)?;
         self.reaches_out(object)
     }
 

@@ -84,6 +84,20 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
+    /// A text that must be there, in one line.
+    pub fn line(&mut self, key: &'static str, example: &'static str) -> Option<Located<String>> {
+        let text = self.text(key, example)?.map(|text| text.trim_end().to_owned());
+        let lines = text.lines().count();
+        if lines > 1 {
+            self.problems.invalid(
+                text.at,
+                format!("`{key}` is one line, this has {lines}"),
+                Some(format!("write {example}")),
+            );
+        }
+        (lines == 1).then_some(text)
+    }
+
     /// A text, if it is there. The outer `None` says that it is there and wrong.
     pub fn optional_text(&mut self, key: &'static str) -> Option<Option<Located<String>>> {
         match self.optional(key) {

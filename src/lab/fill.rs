@@ -1,5 +1,7 @@
 //! Fills parameters into the texts of a lab file: `{{ name }}` in any value, never in a key.
 
+use std::ops::ControlFlow;
+
 use serde_json::Map;
 
 use crate::{
@@ -11,19 +13,26 @@ use crate::{
     render::{self, Excerpt, RenderError},
 };
 
-/// Fills `scope` into every text below `node`. What cannot be filled is noted and left as it is.
-pub(super) fn fill(problems: &Collector, node: &mut Node, scope: &Map<String, serde_json::Value>) {
+/// Fills `scope` into every text below `node`. What cannot be filled is noted and left as it is; after a text that takes
+/// too long or too much memory no other is tried.
+pub(super) fn fill(problems: &Collector, node: &mut Node, scope: &Map<String, serde_json::Value>) -> ControlFlow<()> {
     match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| fill(problems, item, scope)),
-        Value::Mapping(entries) => entries.iter_mut().for_each(|(_, value)| fill(problems, value, scope)),
+        Value::List(items) => items.iter_mut().try_for_each(|item| fill(problems, item, scope))?,
+        Value::Mapping(entries) => entries.iter_mut().try_for_each(|(_, value)| fill(problems, value, scope))?,
         Value::Text(text) if text.contains("{{") || text.contains("{%") => {
             match render::fill(&problems.source().name, text, scope) {
                 Ok(filled) => *text = filled,
-                Err(error) => note(problems, node.at, &error),
+                Err(error) => {
+                    note(problems, node.at, &error);
+                    if matches!(error, RenderError::TooMuch { .. }) {
+                        return ControlFlow::Break(());
+                    }
+                }
             }
         }
         Value::Bool(_) | Value::Null | Value::Number(_) | Value::Text(_) => {}
     }
+    ControlFlow::Continue(())
 }
 
 /// Notes an error at its place in the lab file, given where the text stands.
@@ -36,7 +45,7 @@ fn note(problems: &Collector, text: Span, error: &RenderError) {
             (Some(at), ProblemKind::Undefined { message, hint })
         }
         RenderError::Template { at, message } => (Some(at), broken(message.clone(), RAW)),
-        RenderError::Refused { reason, .. } => (
+        RenderError::Refused { reason, .. } | RenderError::TooMuch { reason, .. } => (
             None,
             broken(format!("this text is refused: {reason}"), "a lab's texts show parameters, and do little more"),
         ),

@@ -1,6 +1,6 @@
 //! Reads a lab file: YAML, parameters, texts, then the typed lab. All problems are reported, not just the first.
 
-use std::path::PathBuf;
+use std::{cell::Cell, ops::ControlFlow, path::PathBuf};
 
 use crate::lab::{
     confine::confine,
@@ -15,6 +15,9 @@ use crate::lab::{
     read::{self, Reader},
     yaml::{self, Node, Value},
 };
+
+/// How much all templates of a lab may render to, in bytes.
+const MAX_RENDERED: usize = 32 << 20;
 
 /// Why a lab that was found is not run.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,9 @@ pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) ->
     let name = section(&tree, "metadata").and_then(|metadata| section(metadata, "name"));
     let name = name.and_then(|name| if let Value::Text(name) = &name.value { Some(name.clone()) } else { None });
     let scope = parameters::scope(name.as_deref().unwrap_or_default(), &parameters, image);
-    fill_sections(&problems, &mut tree, &scope);
+    if fill_sections(&problems, &mut tree, &scope).is_break() {
+        return Err(LoadError::Content(problems.into_problems().expect("whoever stops says why")));
+    }
     plain::check(&problems, &tree);
 
     let lab = typed(&problems, &tree, found, parameters, &scope);
@@ -55,11 +60,14 @@ pub(super) fn load(found: &Found, settings: &[(String, String)], image: &str) ->
 }
 
 /// Everything but what declares the parameters themselves.
-fn fill_sections(problems: &Collector, tree: &mut Node, scope: &serde_json::Map<String, serde_json::Value>) {
-    let Value::Mapping(entries) = &mut tree.value else { return };
-    for (_, node) in entries.iter_mut().filter(|(key, _)| !["metadata", "parameters"].contains(&key.as_str())) {
-        fill(problems, node, scope);
-    }
+fn fill_sections(
+    problems: &Collector,
+    tree: &mut Node,
+    scope: &serde_json::Map<String, serde_json::Value>,
+) -> ControlFlow<()> {
+    let Value::Mapping(entries) = &mut tree.value else { return ControlFlow::Continue(()) };
+    let mut filled = entries.iter_mut().filter(|(key, _)| !["metadata", "parameters"].contains(&key.as_str()));
+    filled.try_for_each(|(_, node)| fill(problems, node, scope))
 }
 
 fn section<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
@@ -90,6 +98,7 @@ fn typed(
         // What could not be read has been complained about.
         has_gateway: metadata.as_ref().is_none_or(|metadata| metadata.mesh.gateway),
         templates: &found.templates,
+        room: Cell::new(MAX_RENDERED),
         scope,
     };
     let setup = fields.optional("setup").map_or(Some(Vec::new()), |node| reader.actions("setup", node));

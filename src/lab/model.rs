@@ -46,6 +46,21 @@ impl Lab {
         self.setup.iter().chain(solutions).flat_map(|action| action.objects())
     }
 
+    /// The namespaces that the steps make, in order: without them the steps can be done once more, by hand. None if the
+    /// setup has made anything, which might be lost with them.
+    pub fn namespaces_of_steps(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        if self.setup.is_empty() {
+            let made = self.objects().filter(|object| object.kind() == "Namespace").map(Object::name);
+            made.for_each(|name| {
+                if !names.contains(&name) {
+                    names.push(name)
+                }
+            });
+        }
+        names
+    }
+
     /// Every request from outside of the cluster, in order.
     pub fn from_outside(&self) -> impl Iterator<Item = &Outside> {
         let actions = self.setup.iter().chain(self.steps.iter().flat_map(|step| &step.solve));

@@ -1,4 +1,5 @@
-//! Control characters, with which a text could write over a terminal, or make it do things. Labs have none.
+//! Characters with which a text could write over a terminal, make it do things, or show something else than it says. Labs
+//! have none.
 
 use std::borrow::Cow;
 
@@ -31,19 +32,23 @@ pub(super) fn note(problems: &Collector, at: Span, text: &str) {
     }
 }
 
+/// Control characters, and those that turn the direction of a text round.
 fn is_forbidden(char: char) -> bool {
-    char.is_control() && !matches!(char, '\n' | '\r' | '\t')
+    let turns = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || char.is_control() && !matches!(char, '\n' | '\t')
 }
 
 /// A text that can be shown, with every character where it was.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_forbidden) {
         return text.into();
     }
     let shown = |char: char| match char.len_utf8() {
         _ if !is_forbidden(char) => char,
+        1 if char == '\r' => ' ',
         1 => '?',
-        _ => '¿',
+        2 => '¿',
+        _ => '\u{fffd}',
     };
     text.chars().map(shown).collect::<String>().into()
 }

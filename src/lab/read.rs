@@ -12,7 +12,7 @@ mod steady;
 mod wire;
 mod workload;
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde_json::Map;
 
@@ -42,6 +42,8 @@ pub(super) struct Reader<'a> {
     pub has_gateway: bool,
     /// The lab's templates.
     pub templates: &'a Templates,
+    /// How many bytes its templates may still render to; nothing once one has taken too much.
+    pub room: Cell<usize>,
     /// What templates can use.
     pub scope: &'a Map<String, serde_json::Value>,
 }
@@ -50,7 +52,7 @@ pub(super) struct Reader<'a> {
 pub(super) fn metadata(problems: &Collector, node: &Node, key: Span) -> Option<Metadata> {
     let mut fields = Fields::open(problems, "`metadata`", node)?.under(key);
     let name = fields.text("name", "the name of the lab's folder");
-    let title = fields.text("title", "one line for people");
+    let title = fields.line("title", "one line for people");
     let summary = fields.text("summary", "what will be learnt, in a sentence or two");
     let minutes = fields.required("minutes", "how long a trainee needs");
     let minutes = minutes.and_then(|node| super::fields::number(problems, "minutes", node, 1..=600));
@@ -114,7 +116,7 @@ impl Reader<'_> {
     fn step(&self, node: &Node) -> Option<Step> {
         let mut fields = Fields::open(self.problems, "a step", node)?;
         let name = fields.text("name", "a short name, unique in the lab");
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let text = fields.text("text", "| and what the trainee reads, in Markdown");
         let solve = fields.required("solve", "a list of actions").map(|node| self.actions("solve", node));
         let expect = fields.required("expect", "a list of checks").map(|node| self.checks(node));

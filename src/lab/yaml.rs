@@ -21,7 +21,9 @@ pub const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 /// How many values a lab file may have.
 const MAX_NODES: usize = 50_000;
-/// How many values aliases (`*name`) may repeat.
+/// How much text a lab file may have once its aliases (`*name`) are written out, in bytes.
+const MAX_EXPANDED: usize = 4 << 20;
+/// How many values aliases may repeat.
 const MAX_REPEATED: usize = 10_000;
 
 /// A value and where it stands.
@@ -92,6 +94,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, Problems> {
             max_nodes: MAX_NODES,
             max_events: 4 * MAX_NODES,
             flow_nesting_limit: MAX_DEPTH,
+            max_total_scalar_bytes: MAX_EXPANDED,
         },
         emit_comments: false,
         merge_keys: serde_saphyr::MergeKeyPolicy::Error,
@@ -182,6 +185,10 @@ fn explain_limit(breach: &BudgetBreach) -> (String, Option<String>) {
         BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
             (format!("more than {MAX_NODES} values"), Some("a lab may be split into several".to_owned()))
         }
+        BudgetBreach::ScalarBytes { .. } => (
+            "its aliases repeat more than 4 MiB of text".to_owned(),
+            Some("write the texts out, or move them into a template".to_owned()),
+        ),
         other => (format!("more than a lab file may have: {other:?}"), None),
     }
 }

@@ -42,6 +42,11 @@ const KNOWN_ANNOTATIONS: &[&str] = &[
     containers::INCLUDE_RANGES,
 ];
 
+/// Whether an annotation of Istio has a meaning for a Service or a pod of this mesh.
+pub(crate) fn is_known_annotation(name: &str) -> bool {
+    KNOWN_ANNOTATIONS.contains(&name) || name == "networking.istio.io/exportTo"
+}
+
 /// What injected pods have in common.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {

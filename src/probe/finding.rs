@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{curl::Answer, verdict::Verdict};
+use crate::lab::plain::printable;
 
 /// The answer to one question.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,8 +38,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// A line from somebody.
+    /// A line from somebody, perhaps a stranger's program; it is made fit to be shown.
     pub fn new(source: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { source: source.into(), text: text.into() }
+        Self { source: source.into(), text: printable(&text.into()).into_owned() }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     judge::Outcome,
     verdict::{Expected, Verdict},
 };
+use crate::lab::plain::printable;
 
 /// The answer to one check.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -126,13 +127,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line that passes or fails by `holds`.
+    /// A line that passes or fails by `holds`. What was seen may come from a stranger's program; it is made fit to be shown.
     pub fn new(subject: impl Into<String>, expected: impl Into<String>, seen: impl Into<String>, holds: bool) -> Self {
         Self {
             outcome: if holds { Outcome::Pass } else { Outcome::Fail },
             subject: subject.into(),
             expected: expected.into(),
-            seen: seen.into(),
+            seen: printable(&seen.into()).into_owned(),
             why: None,
             evidence: Vec::new(),
         }

@@ -15,7 +15,7 @@ use std::{
 use crate::render::RenderError;
 
 /// A manifest takes milliseconds; the rest is for machines that are very busy.
-const MAX_TIME: Duration = Duration::from_secs(10);
+const MAX_TIME: Duration = Duration::from_secs(3);
 /// What the whole process may grow by since the first template, so that many such templates take no more than one.
 const MAX_GROWTH: u64 = 512 << 20;
 /// The process before the first template.
@@ -51,7 +51,7 @@ where
             WORKER.set(Some(worker));
             result
         }
-        Err(reason) => Err(RenderError::Refused { name: file.to_owned(), reason: reason.to_owned() }),
+        Err(reason) => Err(RenderError::TooMuch { name: file.to_owned(), reason: reason.to_owned() }),
     }
 }
 
@@ -81,7 +81,7 @@ fn wait<T>(result: &Receiver<T>, before: Option<u64>) -> Result<T, &'static str>
             Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Disconnected) => return Err("it makes the template engine panic"),
             Err(RecvTimeoutError::Timeout) if start.elapsed() > MAX_TIME => {
-                return Err("it takes more than 10 seconds; does it grow without end?");
+                return Err("it takes more than 3 seconds; does it grow without end?");
             }
             Err(RecvTimeoutError::Timeout) => {
                 let grown = resident().zip(before).map(|(now, before)| now.saturating_sub(before));

@@ -85,6 +85,14 @@ pub enum RenderError {
         /// Why.
         reason: String,
     },
+    /// It takes too much time or memory, or renders to too much.
+    #[error("the template `{name}` is given up: {reason}")]
+    TooMuch {
+        /// The name.
+        name: String,
+        /// Of what.
+        reason: String,
+    },
     /// The template itself is wrong.
     #[error("{at}: {message}")]
     Template {

@@ -12,8 +12,14 @@ pub fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// Whether a text is an `apiVersion`: `v1`, or a group and a version.
+pub(crate) fn is_api_version(text: &str) -> bool {
+    let (group, version) = text.split_once('/').map_or((None, text), |(group, version)| (Some(group), version));
+    is_label(version) && group.is_none_or(|group| group.split('.').all(is_label))
+}
+
 /// Whether objects can have this name: labels with dots between them. RBAC also allows colons (`system:node`).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split(['.', ':']).all(is_label)
 }
 
@@ -30,6 +36,9 @@ pub enum NotAnObject {
     /// A field that every object has is not there, or is not a text.
     #[error("the object has no `{0}`")]
     Missing(&'static str),
+    /// An `apiVersion` that Kubernetes would refuse, or that would lead to another URL.
+    #[error("{0:?} is not an `apiVersion`; it is written as in `v1` or `apps/v1`")]
+    ApiVersion(String),
     /// A name that Kubernetes would refuse, or that would lead to another URL.
     #[error("`{0}` is not possible as `{1}`: lower case letters, digits, `-`{dots}", dots = if *.1 == NAME { " and `.`" } else { "" })]
     Name(String, &'static str),
@@ -50,6 +59,9 @@ impl Object {
             return Err(NotAnObject::Missing(field));
         }
         let object = Self(Arc::new(value));
+        if !is_api_version(object.api_version()) {
+            return Err(NotAnObject::ApiVersion(object.api_version().to_owned()));
+        }
         if !is_name(object.name()) {
             return Err(NotAnObject::Name(object.name().to_owned(), NAME));
         }

@@ -3,6 +3,7 @@
 mod named;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Component, Path, PathBuf},
@@ -132,12 +133,22 @@ impl Templates {
         names
     }
 
-    /// Renders a template to the objects that it describes.
+    /// Renders a template to the objects that it describes. `room` is how many bytes it may have; what it has is taken away.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn objects(&self, name: &str, scope: &Map<String, Value>) -> Result<Vec<Object>, RenderError> {
+    pub fn objects(
+        &self,
+        name: &str,
+        scope: &Map<String, Value>,
+        room: &Cell<usize>,
+    ) -> Result<Vec<Object>, RenderError> {
         let text = self.text(name, scope)?;
+        let Some(rest) = room.get().checked_sub(text.len()) else {
+            let reason = "with it, the lab's templates render to more than 32 MiB".to_owned();
+            return Err(RenderError::TooMuch { name: name.to_owned(), reason });
+        };
+        room.set(rest);
         let file = self.own.find(name)?.map_or_else(|| name.to_owned(), |found| found.file);
         manifest::read(&format!("{file} (rendered)"), &text)
     }
@@ -154,7 +165,7 @@ impl Templates {
         let text = bounded(name, move || templates.render(&own, &scope))?;
         if text.len() > MAX_RENDERED {
             let reason = "it renders to more than 4 MiB".to_owned();
-            return Err(RenderError::Refused { name: name.to_owned(), reason });
+            return Err(RenderError::TooMuch { name: name.to_owned(), reason });
         }
         Ok(text)
     }

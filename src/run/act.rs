@@ -10,6 +10,7 @@ use crate::{
     cluster::{ClusterError, ObjectRef, Patience},
     lab::{
         action::{Action, Apply, Exec, Mark, Reference, Refused},
+        plain,
         position::Located,
     },
     probe::{
@@ -96,6 +97,7 @@ impl Context<'_> {
             tokio::time::sleep(PAUSE).await;
         };
         let said = executed.stderr.lines().last().unwrap_or("it said nothing on standard error");
+        let said = plain::printable(said);
         let command = exec.command.join(" ");
         let (code, expected) = (executed.code, exec.exit);
         Err(Problem::new(format!("`{command}` in {container} ended with {code}, expected {expected}: {said}")))

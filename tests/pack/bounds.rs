@@ -20,7 +20,8 @@ fn problems(template: &str, replace: &[(&str, &str)]) -> Vec<String> {
             let line = |problem: &labctl::lab::problem::Problem| {
                 let at = problem.at();
                 let hint = problem.kind().hint().unwrap_or_default();
-                format!("{}:{}: {}\n    {hint}", at.line, at.column, problem.kind())
+                let told = format!("{}:{}: {}\n    {hint}", at.line, at.column, problem.kind());
+                told.replace(room.path("").to_str().unwrap(), "[room]/")
             };
             problems.iter().map(line).collect()
         }
@@ -124,6 +125,91 @@ fn pods_that_reach_for_their_node() {
     insta::assert_snapshot!(all(makers));
 }
 
+/// Instructions to injectors, to nodes and to labctl itself, which may more than a lab.
+#[test]
+fn labels_and_annotations_that_instruct_others() {
+    let annotations = [
+        "labctl.dev/load-balancer-ports: '80:22'",
+        "sidecar.istio.io/enableCoreDump: 'true'",
+        "sidecar.istio.io/proxyImage: evil",
+        "sidecar.istio.io/userVolume: '[]'",
+        "proxy.istio.io/config: '{}'",
+        "inject.istio.io/templates: gateway",
+        "container.apparmor.security.beta.kubernetes.io/a: unconfined",
+        "seccomp.security.alpha.kubernetes.io/pod: unconfined",
+    ];
+    let cases = annotations.map(|annotation| {
+        let pod = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: x, namespace: foo, annotations: {{{annotation}}}}}\n"
+        );
+        (annotation, problems(&pod, &[]))
+    });
+    insta::assert_snapshot!(all(cases));
+    let made = "spec: {template: {metadata: {labels: {labctl.dev/run: x}}}}";
+    let action = "annotate: {kind: Service, name: server, namespace: foo, annotations: {labctl.dev/load-balancer-ports: '80:22'}}";
+    let cases = [
+        ("pods that are made", problems(&object("apps/v1", "Deployment", "foo", made), &[])),
+        ("an action", problems(&object("v1", "ConfigMap", "foo", ""), &[("apply: {template: close.yaml}", action)])),
+    ];
+    insta::assert_snapshot!(all(cases));
+    for fine in
+        ["sidecar.istio.io/inject: 'true'", "traffic.sidecar.istio.io/excludeInboundPorts: '81'", "example.org/a: b"]
+    {
+        let pod =
+            format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: x, namespace: foo, annotations: {{{fine}}}}}\n");
+        assert_eq!(problems(&pod, &[]), Vec::<String>::new(), "{fine}");
+    }
+}
+
+/// More than a laptop has, or than others on the same cluster would like.
+#[test]
+fn more_than_a_lab_may_ask_for() {
+    let ports: Vec<String> = (1..=51).map(|port| format!("{{name: http-{port}, port: {port}}}")).collect();
+    let balancer = |number: usize| {
+        let metadata = format!("metadata: {{name: x{number}, namespace: foo}}");
+        format!("apiVersion: v1\nkind: Service\n{metadata}\nspec: {{type: LoadBalancer, ports: [{{port: 80}}]}}\n")
+    };
+    let several = |number: usize, one: &dyn Fn(usize) -> String| (0..number).map(one).collect::<Vec<_>>().join("---\n");
+    let config = |number: usize| object("v1", "ConfigMap", "foo", &format!("data: {{a: '{number}'}}"));
+    let of_a_hundred = |_: usize| object("apps/v1", "Deployment", "foo", "spec: {replicas: 100}");
+    let aliases: Vec<String> = (0..100).map(|number| format!("  k{number}: *a")).collect();
+    let aliases = format!("data:\n  k: &a {}\n{}", "x".repeat(50_000), aliases.join("\n"));
+    let scale = "scale: {kind: Deployment, name: x, namespace: foo, replicas: 101}";
+    let applied = object("apps/v1", "Deployment", "foo", "");
+    let cases = [
+        ("pods", problems(&object("apps/v1", "Deployment", "foo", "spec: {replicas: 101}"), &[])),
+        ("pods of a Job", problems(&object("batch/v1", "Job", "foo", "spec: {completions: 1000000}"), &[])),
+        ("pods at last", problems(&applied, &[("apply: {template: close.yaml}", scale)])),
+        ("pods in all", problems(&several(6, &of_a_hundred), &[])),
+        ("ports", problems(&object("v1", "Service", "foo", &format!("spec: {{ports: [{}]}}", ports.join(", "))), &[])),
+        ("load balancers", problems(&several(21, &balancer), &[])),
+        ("objects", problems(&several(2_001, &config), &[])),
+        ("aliases", problems(&object("v1", "ConfigMap", "foo", &aliases), &[])),
+    ];
+    insta::assert_snapshot!(all(cases));
+    let fine = object("apps/v1", "Deployment", "foo", "spec: &a {replicas: 100}\nmore: *a");
+    assert_eq!(problems(&fine, &[]), Vec::<String>::new());
+}
+
+/// Each of these would be a line of its own in a log, or another line than it is, or another path than a name's.
+#[test]
+fn texts_and_names_that_are_more_than_that() {
+    let config = object("v1", "ConfigMap", "foo", "");
+    let replaced = |from: &str, to: &str| problems(&config, &[(from, to)]);
+    let delete = |what: &str| replaced("apply: {template: close.yaml}", &format!("delete: {{{what}}}"));
+    let cases = [
+        ("a title of two lines", replaced("title: Close the door", "title: \"Close\\n::error::door\"")),
+        ("a carriage return", replaced("title: Close the door", "title: \"Close\\rOpen\"")),
+        ("text turned round", replaced("title: Close the door", "title: \"Close \\u202Erood eht\"")),
+        ("a path", delete("kind: ConfigMap, namespace: foo, name: x/../../y")),
+        ("a question", delete("kind: ConfigMap, namespace: foo, name: 'x?watch=1'")),
+        ("a version", delete("kind: ConfigMap, apiVersion: v1/../x, namespace: foo, name: x")),
+        ("a version of an object", problems(&object("'v1/x/../y'", "ConfigMap", "foo", ""), &[])),
+        ("a Service's path", replaced("apply: {template: close.yaml}", "edge: {service: foo/x?y, path: /}")),
+    ];
+    insta::assert_snapshot!(all(cases));
+}
+
 /// What a plain pod says is no reach for anything.
 #[test]
 fn pods_that_stay_within_themselves() {
@@ -140,20 +226,57 @@ fn routes_and_addresses_of_others() {
         problems(&object("networking.istio.io/v1", "VirtualService", "foo", &format!("spec: {{{spec}}}")), &[])
     };
     let gateway = "spec: {servers: [{tls: {mode: SIMPLE}}, {tls: {credentialName: their-tls}}]}";
+    let tls = |field: &str| {
+        let spec = format!("spec: {{servers: [{{tls: {{mode: SIMPLE, {field}}}}}]}}");
+        problems(&object("networking.istio.io/v1", "Gateway", "foo", &spec), &[])
+    };
+    let service = |spec: &str| problems(&object("v1", "Service", "foo", &format!("spec: {{{spec}}}")), &[]);
+    let rule = |spec: &str| {
+        let spec = format!("spec: {{{spec}}}");
+        problems(&object("networking.istio.io/v1", "DestinationRule", "istio-system", &spec), &[])
+    };
+    let role = |rest: &str| problems(&object("rbac.authorization.k8s.io/v1", "Role", "foo", rest), &[]);
+    let bound = object(
+        "rbac.authorization.k8s.io/v1",
+        "RoleBinding",
+        "foo",
+        "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}",
+    );
     let cases = [
         ("a Service of others", route("hosts: [server, server.bar.svc.cluster.local]")),
         ("everybody's", route("hosts: ['*']")),
         ("a name of the world", route("hosts: [api.foo.example], gateways: [mesh]")),
         ("a gateway of others", route("hosts: [x.example], gateways: [mine, bar/theirs]")),
         ("a certificate of others", problems(&object("networking.istio.io/v1", "Gateway", "foo", gateway), &[])),
-        ("any address", problems(&object("v1", "Service", "foo", "spec: {externalIPs: [10.0.0.1]}"), &[])),
+        ("a key of others", tls("caCertCredentialName: theirs")),
+        ("a certificate from a file", tls("serverCertificate: /etc/theirs.pem")),
+        ("any address", service("externalIPs: [10.0.0.1]")),
+        ("an address of choice", service("type: LoadBalancer, loadBalancerIP: 10.0.0.1")),
+        ("a balancer of choice", service("type: LoadBalancer, loadBalancerClass: nobody/x")),
+        ("another name", service("type: ExternalName, externalName: db.prod.svc.cluster.local")),
+        ("a name like a domain's", route("hosts: [github.foo]")),
+        ("a wildcard like a domain's", route("hosts: ['*.foo']")),
+        ("a wildcard", route("hosts: ['*.foo.svc.cluster.local']")),
+        (
+            "to a Service of others",
+            route("gateways: [mine], http: [{route: [{destination: {host: a.bar.svc.cluster.local}}]}]"),
+        ),
+        ("a copy to others", route("gateways: [mine], http: [{mirror: {host: a.bar.svc.cluster.local}}]")),
+        ("to others over TLS", route("gateways: [mine], tls: [{route: [{destination: {host: a.bar.svc}}]}]")),
+        ("as others say", route("gateways: [mine], http: [{delegate: {name: a, namespace: bar}}]")),
+        ("less proof for all", rule("host: '*', trafficPolicy: {tls: {mode: SIMPLE, insecureSkipVerify: true}}")),
+        ("who may write Services", role("rules: [{apiGroups: [''], resources: [services/status], verbs: [patch]}]")),
+        ("who may do all", role("rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]")),
+        ("a right of the cluster", problems(&bound, &[])),
+        ("a volume of choice", problems(&object("v1", "PersistentVolumeClaim", "foo", "spec: {volumeName: a}"), &[])),
     ];
     insta::assert_snapshot!(all(cases));
     for spec in [
-        "hosts: [server, server.foo, server.foo.svc.cluster.local, '*.foo.svc.cluster.local']",
+        "hosts: [server, server.foo.svc, server.foo.svc.cluster.local]",
         "hosts: [server.foo.svc.cluster.local], gateways: [mesh, mine]",
         "hosts: ['*', api.example], gateways: [mine, foo/mine]",
         "hosts: [api.example], exportTo: ['.']",
+        "hosts: [server], http: [{route: [{destination: {host: server}}, {destination: {host: server.foo.svc.cluster.local}}]}]",
     ] {
         assert_eq!(route(spec), Vec::<String>::new(), "{spec}");
     }

@@ -1,6 +1,6 @@
 //! The address that a load balancer gives a Service.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use kube::ResourceExt;
@@ -35,7 +35,17 @@ pub(super) fn balanced(service: &Service) -> Option<BTreeMap<u16, EdgeAddress>> 
 
 fn host(service: &Service) -> Option<String> {
     let ingress = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?.first()?;
-    ingress.ip.clone().or_else(|| ingress.hostname.clone()).filter(|host| !host.is_empty())
+    let host = ingress.ip.clone().or_else(|| ingress.hostname.clone())?;
+    (!host.is_empty() && !host.parse().is_ok_and(is_nowhere)).then_some(host)
+}
+
+/// Whether an address is no load balancer's, whatever a status says: a link's, such as that of a cloud's metadata, or none.
+fn is_nowhere(address: IpAddr) -> bool {
+    address.is_unspecified()
+        || match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        }
 }
 
 /// The ports of an annotation, `80:41234,443:41235`.
@@ -74,6 +84,9 @@ mod tests {
         let embedded = service(Some("80:41234,443:41235"), &json!([{ "ip": "127.0.0.1" }]));
         assert_eq!(shown(&embedded).as_deref(), Some("80 127.0.0.1:41234, 443 127.0.0.1:41235"));
         assert_eq!(shown(&service(None, &json!([]))), None);
+        for nowhere in ["169.254.169.254", "fe80::1", "0.0.0.0", ""] {
+            assert_eq!(shown(&service(None, &json!([{ "ip": nowhere }]))), None);
+        }
     }
 
     #[test]

@@ -8,6 +8,14 @@ const CLUSTER_WIDE: &[&str] = &["MeshPolicy", "Namespace"];
 /// Why something of a lab is refused, and what may stand there instead.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Beyond {
+    /// It asks for too much.
+    #[error("the lab asks for more than {most} {of_what}")]
+    Amount {
+        /// Of what.
+        of_what: &'static str,
+        /// How much a lab may ask for.
+        most: u64,
+    },
     /// Its kind is not in namespaces.
     #[error("a lab may not touch {what}: it is for the whole cluster")]
     ClusterWide {
@@ -81,6 +89,7 @@ impl Beyond {
     /// What a reader can do.
     pub fn hint(&self) -> String {
         match self {
+            Self::Amount { .. } => "a lab runs on a laptop, and beside others on one cluster".to_owned(),
             Self::ClusterWide { .. } => {
                 "a lab stays in namespaces that it creates; beyond them it may have a MeshPolicy".to_owned()
             }

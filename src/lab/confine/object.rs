@@ -3,8 +3,14 @@
 use serde_json::Value;
 
 use super::{Beyond, Bounds, Thing, pod};
-use crate::{mesh::install::ROOT_NAMESPACE, render::object::Object};
+use crate::{
+    mesh::install::ROOT_NAMESPACE,
+    render::object::{Object, is_label},
+};
 
+/// What a server of a Gateway may say of its TLS, beside the name of a certificate that the lab has made.
+const OF_GATEWAYS: &[&str] =
+    &["cipherSuites", "httpsRedirect", "maxProtocolVersion", "minProtocolVersion", "mode", "subjectAltNames"];
 /// What reaches out of a pod.
 const OF_PODS: &str = "remove it: a lab's pods have nothing of the machine that they run on";
 
@@ -12,12 +18,22 @@ impl Bounds<'_> {
     /// Fields by which an object would reach out of its namespace, or a pod out of itself.
     pub(super) fn reaches_out(&self, object: &Object) -> Result<(), Beyond> {
         let (field, hint) = match object.kind() {
-            "Gateway" => (self.foreign_credential(object), "make it with the action `certificate`"),
-            "Service" => (external_address(object), "remove it: a Service takes no address from others"),
+            "DestinationRule" => (foreign_client(object), "for the whole mesh a lab may say ISTIO_MUTUAL or DISABLE"),
+            "Gateway" => {
+                (self.foreign_credential(object), "make it with the action `certificate`, as `credentialName`")
+            }
+            "PersistentVolumeClaim" => {
+                (claimed(object), "remove it: a lab's pods have nothing of the machine that they run on")
+            }
+            "Role" => {
+                (writes_services(object), "grant `get`, `list` and `watch`: a Service's address is asked from outside")
+            }
+            "RoleBinding" => (cluster_role(object), "bind a Role of the lab's own"),
+            "Service" => (outer_address(object), "remove it: a Service takes no address from others"),
             "VirtualService" => (
                 self.foreign_route(object),
                 "it may route to the lab's own Services, at the lab's own gateways, and with `exportTo: [\".\"]` for the \
-                 pods of its namespace",
+                 pods of its namespace; their names end with `.svc` or `.svc.cluster.local`",
             ),
             _ => (pod::host_field(object), OF_PODS),
         };
@@ -27,18 +43,26 @@ impl Bounds<'_> {
 
     /// A gateway reads the certificates of all teams, from one namespace.
     fn foreign_credential(&self, object: &Object) -> Option<String> {
-        let servers = object.value().pointer("/spec/servers").and_then(Value::as_array)?;
         let own = |name| self.made.contains(&Thing::new("v1", "Secret", Some(ROOT_NAMESPACE), Some(name)));
-        let foreign = servers.iter().position(|server| {
-            server.pointer("/tls/credentialName").and_then(Value::as_str).is_some_and(|name| !own(name))
+        let servers = object.value()["spec"]["servers"].as_array()?.iter().enumerate();
+        let mut settings = servers.flat_map(|(index, server)| {
+            server["tls"].as_object().into_iter().flatten().map(move |setting| (index, setting))
         });
-        foreign.map(|index| format!("spec.servers[{index}].tls.credentialName"))
+        let (index, (field, _)) = settings.find(|(_, (field, value))| match field.as_str() {
+            "credentialName" => value.as_str().is_some_and(|name| !own(name)),
+            field => !OF_GATEWAYS.contains(&field),
+        })?;
+        Some(format!("spec.servers[{index}].tls.{}", field.escape_debug()))
     }
 
-    /// Routes of the mesh hold for callers in every namespace, unless they are not exported.
+    /// Routes of the mesh hold for callers in every namespace, unless they are not exported; and they lead wherever they say.
     fn foreign_route(&self, object: &Object) -> Option<String> {
         let namespace = object.namespace().unwrap_or_default();
-        let gateways = texts(object, "/spec/gateways");
+        let spec = &object.value()["spec"];
+        if let Some(field) = self.foreign_target(spec, "spec", namespace) {
+            return Some(field);
+        }
+        let gateways = texts(&spec["gateways"]);
         let foreign = gateways.iter().position(|gateway| {
             gateway.split_once('/').is_some_and(|(namespace, _)| !self.namespaces.contains(namespace))
         });
@@ -46,32 +70,96 @@ impl Bounds<'_> {
             return Some(format!("spec.gateways[{index}]"));
         }
         let in_mesh = gateways.is_empty() || gateways.contains(&"mesh");
-        if !in_mesh || texts(object, "/spec/exportTo") == ["."] {
+        if !in_mesh || texts(&spec["exportTo"]) == ["."] {
             return None;
         }
-        let hosts = texts(object, "/spec/hosts");
+        let hosts = texts(&spec["hosts"]);
         let foreign = hosts.iter().position(|host| !self.is_own_service(host, namespace))?;
         Some(format!("spec.hosts[{foreign}]"))
     }
 
-    /// `web`, `web.shop` or `web.shop.svc.cluster.local`, as named in `namespace`.
+    /// Where a route, a mirror or a delegate leads to a Service that is not the lab's.
+    fn foreign_target(&self, value: &Value, path: &str, namespace: &str) -> Option<String> {
+        match value {
+            Value::Array(items) => {
+                let mut items = items.iter().enumerate();
+                items.find_map(|(index, item)| self.foreign_target(item, &format!("{path}[{index}]"), namespace))
+            }
+            Value::Object(fields) => fields.iter().find_map(|(field, value)| {
+                let path = format!("{path}.{}", field.escape_debug());
+                let host = value["host"].as_str();
+                let elsewhere = match field.as_str() {
+                    "delegate" => value["namespace"].as_str().is_some_and(|of| !self.namespaces.contains(of)),
+                    "destination" | "mirror" => host.is_some_and(|host| !self.is_own_service(host, namespace)),
+                    _ => false,
+                };
+                if elsewhere { Some(path) } else { self.foreign_target(value, &path, namespace) }
+            }),
+            _ => None,
+        }
+    }
+
+    /// `web`, or `web.shop.svc.cluster.local`, as named in `namespace`. What is named `web.shop` could be a name of the world.
     fn is_own_service(&self, host: &str, namespace: &str) -> bool {
         let parts: Vec<&str> = host.split('.').collect();
         let of = match parts[..] {
-            [service] if service != "*" => namespace,
-            [_, of] | [_, of, "svc", ..] => of,
+            [_] => namespace,
+            [_, of, "svc"] | [_, of, "svc", "cluster", "local"] => of,
             _ => return false,
         };
-        self.namespaces.contains(of)
+        is_label(parts[0]) && self.namespaces.contains(of)
     }
 }
 
-/// Whoever may set them can take the place of any address.
-fn external_address(object: &Object) -> Option<String> {
-    object.value().pointer("/spec/externalIPs").filter(|value| pod::says(value)).map(|_| "spec.externalIPs".to_owned())
+/// Whoever may write a Service, or its status, says where requests from outside go.
+fn writes_services(object: &Object) -> Option<String> {
+    let rules = object.value()["rules"].as_array()?;
+    let is_service = |resource: &&str| *resource == "*" || resource.split('/').next() == Some("services");
+    let writes = |verb: &&str| !["get", "list", "watch"].contains(verb);
+    let found = rules.iter().position(|rule| {
+        texts(&rule["resources"]).iter().any(|resource| is_service(resource))
+            && texts(&rule["verbs"]).iter().any(|verb| writes(verb))
+    });
+    found.map(|index| format!("rules[{index}]"))
 }
 
-fn texts<'a>(object: &'a Object, pointer: &str) -> Vec<&'a str> {
-    let list = object.value().pointer(pointer).and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).collect()
+/// What is granted elsewhere.
+fn cluster_role(object: &Object) -> Option<String> {
+    (object.value()["roleRef"]["kind"] != "Role").then(|| "roleRef.kind".to_owned())
+}
+
+/// Whoever may set them can take the place of any address.
+fn outer_address(object: &Object) -> Option<String> {
+    let spec = &object.value()["spec"];
+    let field = ["externalIPs", "externalName", "loadBalancerClass", "loadBalancerIP"];
+    let named = field.into_iter().find(|field| pod::says(&spec[field]));
+    named.or_else(|| (spec["type"] == "ExternalName").then_some("type")).map(|field| format!("spec.{field}"))
+}
+
+/// A volume of somebody's own choice.
+fn claimed(object: &Object) -> Option<String> {
+    pod::says(&object.value()["spec"]["volumeName"]).then(|| "spec.volumeName".to_owned())
+}
+
+/// For all clients a rule may ask for mutual TLS, or for none; not for less of a proof.
+fn foreign_client(object: &Object) -> Option<String> {
+    fn less(value: &Value, path: &str) -> Option<String> {
+        match value {
+            Value::Array(items) => {
+                items.iter().enumerate().find_map(|(index, item)| less(item, &format!("{path}[{index}]")))
+            }
+            Value::Object(fields) => fields.iter().find_map(|(field, value)| {
+                let path = format!("{path}.{}", field.escape_debug());
+                let is_less = field == "tls" && value["mode"] != "ISTIO_MUTUAL" && value["mode"] != "DISABLE";
+                if is_less { Some(path) } else { less(value, &path) }
+            }),
+            _ => None,
+        }
+    }
+    let for_all = object.namespace() == Some(ROOT_NAMESPACE);
+    less(&object.value()["spec"], "spec").filter(|_| for_all)
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }

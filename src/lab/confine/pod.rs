@@ -52,8 +52,6 @@ const CAPABILITIES: &[&str] = &[
 /// Volumes that hold nothing of the node.
 const VOLUMES: &[&str] =
     &["configMap", "downwardAPI", "emptyDir", "ephemeral", "name", "persistentVolumeClaim", "projected", "secret"];
-/// Annotations that give an injected sidecar volumes of any kind.
-const ANNOTATIONS: &[&str] = &["sidecar.istio.io/userVolume", "sidecar.istio.io/userVolumeMount"];
 
 /// The first such field of an object that makes pods.
 pub(super) fn host_field(object: &Object) -> Option<String> {
@@ -65,14 +63,8 @@ pub(super) fn host_field(object: &Object) -> Option<String> {
     };
     let prefix = pod.trim_start_matches('/').replace('/', ".");
     let pod = object.value().pointer(pod)?;
-    let field = in_metadata(pod).or_else(|| in_spec(pod.get("spec")?).map(|field| format!("spec.{field}")))?;
+    let field = in_spec(pod.get("spec")?).map(|field| format!("spec.{field}"))?;
     Some(if prefix.is_empty() { field } else { format!("{prefix}.{field}") })
-}
-
-fn in_metadata(pod: &Value) -> Option<String> {
-    let annotations = pod.pointer("/metadata/annotations")?.as_object()?;
-    let found = ANNOTATIONS.iter().find(|name| annotations.contains_key(**name))?;
-    Some(format!("metadata.annotations.{found}"))
 }
 
 fn in_spec(spec: &Value) -> Option<String> {

@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use crate::{
     lab::{
-        action::{Action, Apply, Certificate, Exec, Mark, Reference, Refused, Scale},
+        action::{Action, Apply, Certificate, Exec, MAX_REPLICAS, Mark, Reference, Refused, Scale},
         fields::{Fields, collect, list, mapping, number, text},
         kinds,
         outside::Outside,
@@ -15,7 +15,10 @@ use crate::{
         read::Reader,
         yaml::{Node, Value},
     },
-    render::{Excerpt, RenderError, object::Object},
+    render::{
+        Excerpt, RenderError,
+        object::{Object, is_api_version, is_name},
+    },
 };
 
 const ACTIONS: &[&str] =
@@ -79,13 +82,19 @@ impl Reader<'_> {
         let with = with_values(given);
         let mut scope = self.scope.clone();
         scope.extend(with.clone());
-        match self.templates.objects(&template, &scope) {
+        if self.room.get() == 0 {
+            return None;
+        }
+        match self.templates.objects(&template, &scope, &self.room) {
             Ok(objects) if objects.is_empty() => {
                 self.problems.invalid(template.at, "the template renders to no object", None);
                 None
             }
             Ok(objects) => self.in_namespaces(&template, &objects).then_some(Apply { template, with, objects }),
             Err(error) => {
+                if matches!(error, RenderError::TooMuch { .. }) {
+                    self.room.set(0);
+                }
                 self.note_render_error(&template, error);
                 None
             }
@@ -132,7 +141,7 @@ impl Reader<'_> {
             RenderError::Manifest { at, message } | RenderError::Template { at, message } => {
                 self.note_elsewhere(&at, ProblemKind::Template { message, hint: Some(used) });
             }
-            RenderError::Refused { name, reason } => {
+            RenderError::Refused { name, reason } | RenderError::TooMuch { name, reason } => {
                 let message = format!("the template `{name}` is refused");
                 self.problems.invalid(template.at, message, Some(reason.to_owned()));
             }
@@ -151,7 +160,7 @@ impl Reader<'_> {
 
     fn issued(&self, node: &Node, key: Span) -> Option<Certificate> {
         let mut fields = Fields::open(self.problems, "`certificate`", node)?.under(key);
-        let secret = fields.text("secret", "the Secret to put it into");
+        let secret = fields.text("secret", "the Secret to put it into").and_then(|name| self.object_name(name));
         let namespace = fields.text("namespace", "where the Secret is");
         let at = fields.required("hosts", "[name, ...]").map(|node| node.at);
         let hosts = fields.texts("hosts");
@@ -200,7 +209,7 @@ impl Reader<'_> {
         let mut fields = Fields::open(self.problems, "`scale`", node)?.under(key);
         let target = self.reference(&mut fields);
         let replicas = fields.required("replicas", "how many pods");
-        let replicas = replicas.and_then(|node| number(self.problems, "replicas", node, 0..=1000));
+        let replicas = replicas.and_then(|node| number(self.problems, "replicas", node, 0..=MAX_REPLICAS));
         fields.finish();
         Some(Scale { target: target?, replicas: replicas?.value })
     }
@@ -234,11 +243,21 @@ impl Reader<'_> {
     /// `kind`, `name`, `namespace`, and `apiVersion` where it is not known.
     fn reference(&self, fields: &mut Fields<'_>) -> Option<Reference> {
         let kind = self.kind(fields);
-        let name = fields.text("name", "the object's name");
+        let name = fields.text("name", "the object's name").and_then(|name| self.object_name(name));
         let namespace = fields.optional_text("namespace");
         let kind = kind?;
         let namespace = self.namespace(fields, &kind, namespace?)?;
         Some(Reference { api_version: kind.api_version, kind: kind.kind, namespace, name: name?.value })
+    }
+
+    /// A name that an object can have; with any other a request would lead elsewhere.
+    pub(super) fn object_name(&self, name: Located<String>) -> Option<Located<String>> {
+        let sound = is_name(&name);
+        if !sound {
+            let hint = Some("lower case letters, digits, `-` and `.`".to_owned());
+            self.problems.invalid(name.at, format!("no object can be called {:?}", name.value), hint);
+        }
+        sound.then_some(name)
     }
 
     /// `kind`, and `apiVersion` where it is not known.
@@ -247,6 +266,11 @@ impl Reader<'_> {
         let api_version = fields.optional_text("apiVersion");
         let (kind, api_version) = (kind?, api_version?);
         let known = kinds::find(&kind);
+        if let Some(version) = api_version.as_ref().filter(|version| !is_api_version(version)) {
+            let hint = Some("it is written as in `v1` or `apps/v1`".to_owned());
+            self.problems.invalid(version.at, format!("{:?} is not an `apiVersion`", version.value), hint);
+            return None;
+        }
         let Some(version) = api_version.map(|version| version.value).or(known.map(|(version, _)| version.to_owned()))
         else {
             let hint = suggestion(&kind, &kinds::names()).unwrap_or_else(|| "say its `apiVersion` too".to_owned());

@@ -24,7 +24,7 @@ const CLIENT_MODES: [ClientTlsMode; 4] =
 impl Reader<'_> {
     pub(super) fn auth(&self, node: &Node, key: Span) -> Option<Auth> {
         let mut fields = Fields::open(self.problems, "an auth check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let of = fields.required("of", "whose proxies").and_then(|node| self.workload("of", node));
         let listeners = fields.optional("listeners");
         let outbound = fields.optional("outbound");

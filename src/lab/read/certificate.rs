@@ -17,7 +17,7 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn certificate(&self, node: &Node, key: Span) -> Option<Certificate> {
         let mut fields = Fields::open(self.problems, "a certificate check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let from = fields.required("from", "who connects").and_then(|node| self.workload("from", node));
         let of = fields.required("of", "whose certificate").and_then(|node| self.workload("of", node));
         let identity = fields.optional_text("identity");

@@ -45,7 +45,7 @@ impl Reader<'_> {
 
     fn matrix(&self, node: &Node, key: Span) -> Option<Matrix> {
         let mut fields = Fields::open(self.problems, "a matrix", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let path = fields.optional_text("path");
         let to = fields.required("to", "[server, ...]").and_then(|node| self.columns(node));
         let from = fields.required("from", "{caller: [verdict, ...]}");
@@ -151,7 +151,7 @@ impl Reader<'_> {
 
     fn http(&self, node: &Node, key: Span) -> Option<Http> {
         let mut fields = Fields::open(self.problems, "an http check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let request = self.request(&mut fields);
         let verdict = fields.optional_text("verdict");
         let control = fields.optional("control").map(|node| self.workload("control", node));
@@ -265,7 +265,7 @@ impl Reader<'_> {
 
     fn logs(&self, node: &Node, key: Span) -> Option<Logs> {
         let mut fields = Fields::open(self.problems, "a logs check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let workload = fields.required("workload", "whose log").and_then(|node| self.workload("workload", node));
         let container = fields.optional_text("container");
         fields.required("line", "what holds for a line of the log");
@@ -279,10 +279,11 @@ impl Reader<'_> {
 
     fn resource(&self, node: &Node, key: Span) -> Option<Resource> {
         let mut fields = Fields::open(self.problems, "a resource check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let kind = self.kind(&mut fields);
         let namespace = fields.optional_text("namespace");
         let name = fields.optional_text("name");
+        let name = name.and_then(|name| name.map_or(Some(None), |name| self.object_name(name).map(Some)));
         let labels = fields.texts_by_name("selector");
         let (absent, count) = (fields.flag("absent"), fields.optional("count"));
         let ready = fields.optional_text("ready");

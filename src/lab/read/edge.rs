@@ -18,7 +18,7 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn edge(&self, node: &Node, key: Span) -> Option<Edge> {
         let mut fields = Fields::open(self.problems, "an edge check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let request = self.outside(&mut fields);
         let verdict = fields.optional_text("verdict");
         let control = fields.optional("control");

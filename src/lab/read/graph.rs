@@ -15,7 +15,7 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn graph(&self, node: &Node, key: Span) -> Option<Graph> {
         let mut fields = Fields::open(self.problems, "a graph check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let edges = fields.required("edges", "[{from: ..., to: ..., lock: closed}]");
         fields.finish();
         let edges = list(self.problems, "edges", edges?)?;

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab::{
-    fields::Fields,
-    outside::{NamespacedName, Outside, Target},
-    position::Located,
-    read::Reader,
+use crate::{
+    lab::{
+        fields::Fields,
+        outside::{NamespacedName, Outside, Target},
+        position::Located,
+        read::Reader,
+    },
+    render::object::{is_label, is_name},
 };
 
 /// What a request and its control may say differently.
@@ -102,7 +105,7 @@ impl Reader<'_> {
     fn optional_name(&self, fields: &mut Fields<'_>, key: &'static str) -> Option<Option<Located<NamespacedName>>> {
         let Some(text) = fields.optional_text(key)? else { return Some(None) };
         let parts = text.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
-        let Some((namespace, name)) = parts.filter(|(_, name)| !name.contains('/')) else {
+        let Some((namespace, name)) = parts.filter(|(namespace, name)| is_label(namespace) && is_name(name)) else {
             let hint = Some(format!("as in `{key}: namespace/name`"));
             self.problems.invalid(text.at, format!("`{}` is not a namespace and a name", text.value), hint);
             return None;

@@ -21,7 +21,7 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn steady(&self, node: &Node, key: Span) -> Option<Steady> {
         let mut fields = Fields::open(self.problems, "a steady check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let since = fields.text("since", "the step in which the loop begins");
         let request = match fields.optional("from") {
             Some(_) => self.request(&mut fields).map(Asks::Inside),

@@ -15,7 +15,7 @@ use crate::{
 impl Reader<'_> {
     pub(super) fn wire(&self, node: &Node, key: Span) -> Option<Wire> {
         let mut fields = Fields::open(self.problems, "a wire check", node)?.under(key);
-        let title = fields.text("title", "one line for people");
+        let title = fields.line("title", "one line for people");
         let request = self.wire_request(&mut fields);
         let travels = fields.text("travels", "`tls` or `text`");
         let sni = fields.optional_text("sni");

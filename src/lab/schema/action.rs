@@ -143,7 +143,7 @@ pub struct Scale {
     pub target: Reference,
     /// How many pods.
     #[schemars(example = 2)]
-    pub replicas: Number<0, 1000>,
+    pub replicas: Number<0, 100>,
 }
 
 /// A program in a pod.
