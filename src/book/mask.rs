@@ -10,6 +10,8 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // A ReplicaSet's hash and a pod's own suffix are written without vowels.
         (r"\b([a-z][a-z0-9-]*)-[b-df-hj-np-tv-xz2-9]{6,10}-[b-df-hj-np-tv-xz2-9]{5}\b", "$1-<pod>"),
         (r"\b[0-9a-f]{64}\b", "<hash>"),
+        // The end of one, in a text whose beginning is not shown.
+        (r"^\.\.\.[0-9a-f]+;", "...<hash>;"),
         // A configuration names addresses.
         (r"\b[0-9a-f]{16}\b", "<version>"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
@@ -21,6 +23,7 @@ static MASKS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // How often a loop asks, and how often whom, is up to the machine.
         (r"\b[0-9]+ (answered|http\([0-9]+\)|in mutual TLS|in plaintext|refused|reset)", "<number> $1"),
         (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "<time>"),
+        (r"\b20[0-9]{2}-[0-9]{2}-[0-9]{2}\b", "<date>"),
         (r"\b[0-9]+h[0-9]+m left\b", "<time> left"),
         (r#""(bytesReceived|bytesSent|durationMs)":[0-9]+"#, r#""$1":<number>"#),
     ];

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::result::Line;
 use crate::lab::check::{Assertion, HeaderAssertion, Test};
 
-/// How much of a text is shown.
-const SHOWN: usize = 160;
+/// How many characters of a text are shown.
+const SHOWN: usize = 240;
 
 /// Tests a text; with a JSON pointer, what stands there in the document that the text is.
 pub fn of_text(subject: &str, text: &str, assertion: &Assertion) -> Line {
@@ -61,7 +61,7 @@ pub fn expected(test: &Test) -> String {
 }
 
 fn line(subject: &str, found: &Value, test: &Test) -> Line {
-    Line::new(subject, expected(test), shown(found), holds(found, test))
+    Line::new(subject, expected(test), shown(found, test), holds(found, test))
 }
 
 fn subject_of(subject: &str, assertion: &Assertion) -> String {
@@ -93,15 +93,28 @@ fn text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
     }
 }
 
-/// What is there, at most [`SHOWN`] characters of it.
-fn shown(value: &Value) -> String {
+/// What is there, at most [`SHOWN`] characters of it: the beginning, unless what is looked for stands further on.
+fn shown(value: &Value, test: &Test) -> String {
     let Some(text) = text(value) else { return "nothing".to_owned() };
     let text = text.trim();
-    if text.chars().count() <= SHOWN {
+    let length = text.chars().count();
+    if length <= SHOWN {
         return text.to_owned();
     }
-    let start: String = text.chars().take(SHOWN).collect();
-    format!("{start}...")
+    let found = match test {
+        Test::Contains(part) => text.find(part.as_str()).map(|start| start..start + part.len()),
+        Test::Matches(pattern) => pattern.find(text).map(|found| found.range()),
+        Test::Absent | Test::Equals(_) => None,
+    };
+    let characters = |bytes: std::ops::Range<usize>| text[bytes].chars().count();
+    let (before, wide) = found.map_or((0, 0), |found| (characters(0..found.start), characters(found)));
+    let start = match before + wide <= SHOWN {
+        true => 0,
+        false => before.saturating_sub(SHOWN.saturating_sub(wide) / 2).min(length - SHOWN),
+    };
+    let part: String = text.chars().skip(start).take(SHOWN).collect();
+    let cut = |is_cut: bool| if is_cut { "..." } else { "" };
+    format!("{}{part}{}", cut(start > 0), cut(start + SHOWN < length))
 }
 
 #[cfg(test)]
@@ -140,6 +153,26 @@ mod tests {
         assert_eq!(of("set-cookie", Test::Absent), fail);
         assert_eq!(of("server", Test::Absent), pass);
         assert_eq!(of("server", Test::Contains(String::new())), fail);
+    }
+
+    #[test]
+    fn of_a_long_text_the_part_that_is_looked_for_is_shown() {
+        let text = format!("{}needle{}", "<".repeat(500), "é".repeat(500));
+        let seen = |text: &str, test| of_text("body", text, &assertion(None, test)).seen;
+        let shown = seen(&text, Test::Contains("needle".to_owned()));
+        assert_eq!(shown, format!("...{}needle{}...", "<".repeat(117), "é".repeat(117)));
+        let at_end = seen(&text, Test::Matches(regex::Regex::new("é$").unwrap()));
+        assert_eq!(at_end, format!("...{}", "é".repeat(240)));
+        let beginning = format!("{}...", "<".repeat(240));
+        assert_eq!(seen(&text, Test::Contains("<".to_owned())), beginning);
+        assert_eq!(seen(&text, Test::Contains("hay".to_owned())), beginning);
+        assert_eq!(seen("needle", Test::Contains("needle".to_owned())), "needle");
+    }
+
+    #[test]
+    fn what_a_stranger_answers_is_made_fit_to_be_shown() {
+        let answer = "\u{1b}]0;pwned\u{7}\r\u{202e}ok\u{9b}2J";
+        assert_eq!(of_text("body", answer, &assertion(None, Test::Absent)).seen, "?]0;pwned? \u{fffd}ok¿2J");
     }
 
     #[test]

@@ -69,7 +69,8 @@ fn word(failure: Option<&Verdict>) -> String {
 impl Loop<'_> {
     fn line(&self, step: usize) -> Line {
         let subject = format!("{} in step {}", subject(self.steady), self.steps[step]);
-        let of_step: Vec<&Asked> = self.record.iter().filter(|asked| self.step_at(asked.began) == step).collect();
+        // One that has ended in the next step may be as that says, so it belongs there.
+        let of_step: Vec<&Asked> = self.record.iter().filter(|asked| self.step_at(asked.ended) == step).collect();
         let expected = self.expected(step);
         let mut line = Line::new(subject, expected.join(", then "), record::tally(&of_step, &expected), true);
         let wrong: Vec<&&Asked> = of_step.iter().filter(|asked| !self.admits(asked)).collect();
@@ -128,9 +129,7 @@ impl Loop<'_> {
         let times = self.times[step];
         let since = times.settled.unwrap_or(times.began);
         let right = |asked: &&&Asked| !matches!(asked.saw, Saw::Broken(_)) && asked.saw.failure() == self.wanted(step);
-        // One that has ended in the next step may be as that says.
-        let within = of_step.iter().rev().skip_while(|asked| self.step_at(asked.ended) > step);
-        within.take_while(|asked| asked.began >= since).take_while(right).count()
+        of_step.iter().rev().take_while(|asked| asked.began >= since).take_while(right).count()
     }
 
     /// How many requests were not as they must be, and when the first of them was.

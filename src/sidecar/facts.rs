@@ -15,6 +15,9 @@ pub(crate) struct Facts {
     pub direction: Direction,
     pub source: SocketAddr,
     pub destination: SocketAddr,
+    /// The workload's port, of an inbound connection.
+    pub port: Option<u16>,
+    /// The mode of that port when the connection was admitted.
     pub mode: Option<Mode>,
     pub transport: Transport,
     pub peer: Option<SpiffeId>,

@@ -64,6 +64,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, accepted: Accepted, application: 
         direction: Direction::Inbound,
         source: peer,
         destination: orig_dst,
+        port: Some(application.port),
         mode: Some(port.mode),
         transport: Transport::Plaintext,
         peer: None,
@@ -72,7 +73,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, accepted: Accepted, application: 
 }
 
 /// What holds on a workload port.
-fn port_policy(config: &ProxyConfig, port: u16) -> InboundPort {
+pub(super) fn port_policy(config: &ProxyConfig, port: u16) -> InboundPort {
     let unnamed = InboundPort { mode: config.inbound.mode, protocol: Protocol::Detect };
     config.inbound.ports.get(&port).copied().unwrap_or(unnamed)
 }

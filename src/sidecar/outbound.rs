@@ -68,6 +68,7 @@ async fn forward_to(engine: Arc<Engine>, accepted: Accepted, dialled: Dialled) {
         direction: Direction::Outbound,
         source: peer,
         destination: orig_dst,
+        port: None,
         mode: None,
         transport: Transport::Plaintext,
         peer: None,

@@ -7,7 +7,10 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use labctl::{
     mesh::mode::Mode,
-    sidecar::config::{ClientTls, Protocol},
+    sidecar::{
+        access_log::{AccessLog, Transport},
+        config::{ClientTls, Protocol},
+    },
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -97,6 +100,11 @@ async fn plaintext_connections_end_when_their_port_turns_strict() {
         assert_eq!(late.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
         meshed.ready().await.unwrap();
         assert_eq!(collect(meshed.send_request(get("/headers")).await.unwrap()).await.unwrap().status, 200);
+        if protocol == Protocol::Http {
+            // The connection is older than the policy; its new requests are logged under the mode of now.
+            let strict = |entry: &AccessLog| entry.transport == Transport::Mtls && entry.mode == Some(Mode::Strict);
+            assert_eq!(world.server().logged(strict).await.status, Some(200));
+        }
     }
 }
 

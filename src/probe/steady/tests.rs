@@ -88,10 +88,10 @@ fn a_request_that_ends_in_the_next_step_may_be_of_that() {
     // One begins at 1990 ms, while the second step still lasts, and is answered in the third.
     let fate = |at| (1300..1990).contains(&at).then_some("reset");
     insta::assert_snapshot!(judged_from(190, true, fate), @r"
-    pass GET / at foo/gateway in step open: answered, seen 21 answered
+    pass GET / at foo/gateway in step open: answered, seen 20 answered
     pass GET / at foo/gateway in step close: answered, then reset, seen 8 answered, 17 reset
       curl in the outside world at 1970-01-01T00:00:00Z: curl: reset
-    pass GET / at foo/gateway in step reopen: reset, then answered, seen 0 reset, 25 answered
+    pass GET / at foo/gateway in step reopen: reset, then answered, seen 0 reset, 26 answered
     ");
 }
 

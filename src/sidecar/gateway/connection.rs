@@ -36,6 +36,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, accepted: Accepted, port: u16) {
         direction: Direction::Outbound,
         source: peer,
         destination: orig_dst,
+        port: None,
         mode: None,
         transport: Transport::Plaintext,
         peer: None,

@@ -52,7 +52,7 @@ struct Begun {
 impl Proxy {
     /// Answers a request, whatever happens.
     pub async fn answer(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<ResponseBody> {
-        let record = self.engine.access_log.then(|| Box::new(Record::new(&self.facts, &request)));
+        let record = self.engine.access_log.then(|| Box::new(Record::new(&self.engine, &self.facts, &request)));
         let measure = Measure::begin(request.body(), record.as_deref());
         let target = match headers::receive(&mut request) {
             Ok(target) => target,

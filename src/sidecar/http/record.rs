@@ -17,6 +17,7 @@ use crate::{
         access_log::{self, AccessLog, Transport},
         engine::Engine,
         facts::Facts,
+        inbound::port_policy,
         upstream::{Cluster, Upstream},
     },
 };
@@ -29,10 +30,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Begins with what the head says.
-    pub fn new<B>(facts: &Facts, request: &Request<B>) -> Self {
+    /// Begins with what the head says, and with the port's mode of now: a connection may be older.
+    pub fn new<B>(engine: &Engine, facts: &Facts, request: &Request<B>) -> Self {
         let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
         let mut entry = facts.entry();
+        entry.mode = facts.port.map(|port| port_policy(&engine.snapshot().config, port).mode);
         entry.request = Some(access_log::Request {
             method: request.method().to_string(),
             path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
