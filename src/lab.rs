@@ -16,7 +16,7 @@ pub mod nearest;
 pub mod outside;
 pub mod pack;
 pub mod parameters;
-mod plain;
+pub(crate) mod plain;
 pub mod position;
 pub mod problem;
 mod read;

@@ -193,6 +193,18 @@ spec: {selector: {app: httpbin}, ports: [{name: http, port: 8000}]}
 }
 
 #[test]
+fn policies_alone_reach_nobody() {
+    let policy =
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: foo}\n";
+    let output = explain(&[("policy.yaml", policy)], &["-f", "policy.yaml"]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+    insta::assert_snapshot!(stderr(&output), @r"
+    these manifests bring no pods, so there is nobody to reach anybody
+    hint: add the programs, as in `labctl render mtls-strict --step default > programs.yaml`, and name both with -f
+    ");
+}
+
+#[test]
 fn of_two_objects_of_one_name_the_later_counts() {
     let policy = |version: &str, mode: &str| {
         format!(

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// For whom the guide is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 pub enum Edition {
-    /// Without solutions
+    /// Without the answer key
     #[default]
     Learner,
     /// With solutions, and what each check looked at

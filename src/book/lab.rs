@@ -35,11 +35,16 @@ pub(super) fn chapter(lab: &Lab, recording: Option<&Recording>, edition: Edition
         format!("about {}", counted(about.minutes as usize, "minute")),
     ];
     let mut out = format!("# {}\n\n{}\n\n{}\n", plain(&about.title), about.summary, seen::facts(&facts.join(" · ")));
+    let made = lab.namespaces_of_steps();
+    let (first, delete) = match made[..] {
+        [] => ("then do", String::new()),
+        _ => ("remove what it has made, do", format!("kubectl delete namespace {}\n", made.join(" "))),
+    };
     let _ = write!(
         out,
         "The tour does every step, and grades itself. With `--keep` it stays up afterwards, and says how `kubectl`\n\
-         reaches the cluster: then do the steps again by hand, and look around.\n\n\
-         ```sh\nlabctl run {name} --keep\n```\n\n",
+         reaches the cluster: {first} the steps again by hand, and look around.\n\n\
+         ```sh\nlabctl run {name} --keep\n{delete}```\n\n",
         name = about.name,
     );
     parameters(&mut out, &lab.parameters);

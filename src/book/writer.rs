@@ -89,8 +89,12 @@ impl Writer {
         Ok(())
     }
 
+    /// All bundled labs, the shortest first.
     fn bundled(&self) -> Result<Vec<Lab>, BookError> {
-        labs::bundled().iter().map(|name| self.shelf.lab(name)).collect()
+        let labs: Result<Vec<Lab>, BookError> = labs::bundled().iter().map(|name| self.shelf.lab(name)).collect();
+        let mut labs = labs?;
+        labs.sort_by_key(|lab| lab.metadata.minutes);
+        Ok(labs)
     }
 
     /// A chapter for each bundled lab.

@@ -162,10 +162,14 @@ impl ExplainArgs {
             return Ok(if warned { 3 } else { 0 });
         }
         let explanation = report::explain(&index);
-        print(&match self.output {
-            Format::Json => json(&explanation)?,
-            Format::Table => table::render(&explanation),
-        })?;
+        match self.output {
+            Format::Json => print(&json(&explanation)?)?,
+            Format::Table if index.workloads().len() == 0 => words(
+                "these manifests bring no pods, so there is nobody to reach anybody\n\
+                 hint: add the programs, as in `labctl render mtls-strict --step default > programs.yaml`, and name both with -f\n",
+            ),
+            Format::Table => print(&table::render(&explanation))?,
+        }
         Ok(if warned { 3 } else { 0 })
     }
 }

@@ -170,7 +170,7 @@ fn not_found(error: &FindError) -> CliError {
     let message = error.to_string();
     match error {
         FindError::Unknown { .. } => {
-            CliError::new(USAGE, message).hint("a lab of your own is given by its path: `labctl run ./my-lab`")
+            CliError::new(USAGE, message).hint("a lab of your own is given by its path, as in `./my-lab`")
         }
         FindError::NoFile(_) => CliError::new(USAGE, message).hint("give the folder that holds the `lab.yaml`"),
         FindError::NoLabs(_) => {

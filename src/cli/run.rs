@@ -31,7 +31,7 @@ use crate::{
 pub const EXAMPLES: &str = "\
 Examples:
   labctl run mtls-strict                              a bundled lab, nothing installed
-  labctl run ./my-lab --set namespace=shop            a lab of your own, with a parameter
+  labctl run ./my-lab                                 a lab of your own
   labctl run mtls-strict -o json | jq .score          for programs
   labctl run mtls-strict --report html=report.html --report junit=report.xml
   labctl run mtls-strict --keep                       look around with kubectl afterwards

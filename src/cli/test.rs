@@ -143,7 +143,7 @@ impl TestArgs {
             None => named,
         };
         if let (Some(shard), true) = (self.shard, names.is_empty()) {
-            words(&format!("nothing to do: part {shard} of {all} labs is empty\n"));
+            words(&format!("nothing to do: part {shard} is empty; number of labs: {all}\n"));
         }
         let load = |lab: &String| labs::load(&collection, lab, &self.set, image);
         let (sound, broken): (Vec<_>, Vec<_>) = names.iter().map(load).partition(Result::is_ok);

@@ -100,9 +100,9 @@ impl ClusterError {
             }
             Self::Rights(missing) => Some(granting(missing)),
             Self::UnknownKind { .. } => Some("is the custom resource definition installed?".into()),
-            Self::Connect(_) => {
-                Some("without --on, --context and --kubeconfig labctl starts a cluster of its own".into())
-            }
+            Self::Connect(_) => Some(
+                "name a cluster with --kubeconfig or --context; `labctl run LAB` without --on starts its own".into(),
+            ),
             Self::Lost { .. } => Some("look whether it is there again with `kubectl get --raw /readyz`".into()),
             Self::Hopeless { .. } | Self::Request { .. } => None,
         }

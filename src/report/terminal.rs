@@ -53,8 +53,9 @@ impl Terminal {
                     self.print(&format!("{}\n", text::step(step + 1, self.steps, result, detail, self.style)));
                 }
             }
-            Event::Kept { kubeconfig, namespaces, addresses } => {
-                self.progress.around(|| stream::words(&kept(kubeconfig, namespaces, addresses, self.style)));
+            Event::Kept { kubeconfig, namespaces, made, addresses } => {
+                let told = kept(kubeconfig, namespaces, made, addresses, self.style);
+                self.progress.around(|| stream::words(&told));
             }
             _ => (),
         }
@@ -121,15 +122,29 @@ impl Terminal {
 }
 
 /// How to reach a lab that stays up.
-fn kept(kubeconfig: &Path, namespaces: &[String], addresses: &[(String, String)], style: Style) -> String {
+fn kept(
+    kubeconfig: &Path,
+    namespaces: &[String],
+    made: &[String],
+    addresses: &[(String, String)],
+    style: Style,
+) -> String {
     let namespace = namespaces.first().map_or("default", String::as_str);
     let command = |text: String| format!("  {}\n", style.paint(Paint::Bold, &text));
+    let by_hand = match made {
+        [] => String::new(),
+        made => {
+            let delete = command(format!("kubectl delete namespace {}", made.join(" ")));
+            format!("To do the steps by hand, remove first what the tour has made:\n{delete}")
+        }
+    };
     [
         "The lab stays up until you press Ctrl-C. From another terminal:\n".to_owned(),
         command(format!("export KUBECONFIG={}", kubeconfig.display())),
         addresses.iter().map(|(name, address)| command(format!("export {name}={address}"))).collect(),
         command(format!("kubectl get pods -n {namespace}")),
         command("kubectl get peerauthentication -A".to_owned()),
+        by_hand,
     ]
     .concat()
 }

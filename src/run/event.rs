@@ -35,6 +35,8 @@ pub enum Event {
         kubeconfig: PathBuf,
         /// Where somebody could look around first.
         namespaces: Vec<String>,
+        /// What to delete before the steps are done by hand.
+        made: Vec<String>,
         /// How the gateway is reached from outside, as variables of a shell with their values.
         addresses: Vec<(String, String)>,
     },

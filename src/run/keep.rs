@@ -20,7 +20,8 @@ pub async fn keep(context: &Context<'_>, kubeconfig: &Kubeconfig, interrupt: &In
     let file = KubeconfigFile::write(kubeconfig)?;
     let namespaces = context.namespaces().into_iter().collect();
     let addresses = addresses(context).await.map_err(|error| io::Error::other(error.to_string()))?;
-    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces, addresses });
+    let made = context.lab.namespaces_of_steps().into_iter().map(str::to_owned).collect();
+    context.events.emit(Event::Kept { kubeconfig: file.path(), namespaces, made, addresses });
     interrupt.stop.cancelled().await;
     Ok(())
 }

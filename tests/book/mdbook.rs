@@ -1,15 +1,16 @@
 //! The book as the real mdBook builds it, with labctl as its preprocessor.
 
+use std::path::{Path, PathBuf};
+
 use mdbook_driver::MDBook;
-use tempfile::TempDir;
 
 use crate::pages;
 
-/// Builds `book/` for an edition.
-fn built(edition: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+/// Builds `book/` for an edition. The pages stay, as `target/tmp/book-EDITION`, for whoever wants to look at them.
+fn built(edition: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("book-{edition}"));
     let mut book = MDBook::load("book").unwrap();
-    book.config.build.build_dir = folder.path().to_owned();
+    book.config.build.build_dir.clone_from(&folder);
     book.config.set("preprocessor.labctl.command", format!("{} book", env!("CARGO_BIN_EXE_labctl"))).unwrap();
     book.config.set("preprocessor.labctl.edition", edition).unwrap();
     let config = book.config.clone();
@@ -20,8 +21,8 @@ fn built(edition: &str) -> TempDir {
 #[test]
 fn learners_get_whole_pages_without_solutions() {
     let folder = built("learner");
-    pages::assert_whole(folder.path());
-    let pages = pages::read(folder.path());
+    pages::assert_whole(&folder);
+    let pages = pages::read(&folder);
     for name in labctl::lab::bundled() {
         let page = pages::of_lab(&pages, &name);
         assert!(page.contains("&lt;pod&gt;"), "{name} shows what was recorded");
@@ -35,8 +36,8 @@ fn learners_get_whole_pages_without_solutions() {
 #[test]
 fn trainers_get_whole_pages_with_solutions() {
     let folder = built("trainer");
-    pages::assert_whole(folder.path());
-    let pages = pages::read(folder.path());
+    pages::assert_whole(&folder);
+    let pages = pages::read(&folder);
     for name in labctl::lab::bundled() {
         let steps = labctl::lab::find(&name).unwrap().load(&[]).unwrap().steps.len();
         let solutions = pages::of_lab(&pages, &name).matches("class=\"solution\"").count();

@@ -49,7 +49,8 @@ pub fn of_lab<'a>(pages: &'a BTreeMap<PathBuf, String>, name: &str) -> &'a str {
 }
 
 fn dead_links(folder: &Path, path: &Path, page: &str, pages: &BTreeMap<PathBuf, String>) -> Vec<String> {
-    let links = Regex::new(r#"(?:href|src)="([^"]*)""#).unwrap();
+    // Of elements: the HTML that a lab's programs answer is shown as text.
+    let links = Regex::new(r#"<[^<>]*?(?:href|src)="([^"]*)""#).unwrap();
     let links: BTreeSet<&str> = links.captures_iter(page).map(|found| found.extract::<1>().1[0]).collect();
     links.into_iter().filter(|link| !leads_somewhere(folder, path, link, pages)).map(str::to_owned).collect()
 }

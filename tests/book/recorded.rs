@@ -39,18 +39,18 @@ fn what_differs_is_told_and_can_be_recorded() {
 }
 
 #[test]
-fn a_folder_without_recordings_is_told() {
+fn a_folder_without_recordings_is_told_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let book = folder.path().to_str().unwrap();
-    for (check, code) in [(true, 1), (false, 4)] {
-        let check: &[&str] = if check { &["--check"] } else { &[] };
-        let said = labctl(&[&["book", "record", "hello-mesh", "--book", book], check].concat(), "");
-        assert_eq!(said.code, code);
-        let told = format!(
-            "{}{}",
-            said.stdout,
-            said.stderr.lines().filter(|line| line.contains(": ")).collect::<Vec<_>>().join("\n")
-        );
-        insta::assert_snapshot!(format!("code_{code}"), told.replace(book, "[folder]"));
-    }
+    let said = labctl(&["book", "record", "hello-mesh", "--book", book, "--check"], "");
+    assert_eq!(said.code, 1);
+    insta::assert_snapshot!("nothing", format!("{}{}", said.stdout, said.stderr).replace(book, "[folder]"));
+    // The first recording makes its folder.
+    let said = labctl(&["book", "record", "hello-mesh", "--book", book], "");
+    assert_eq!((said.code, said.stdout.as_str()), (0, "hello-mesh: recorded\n"), "{}", said.stderr);
+    assert!(folder.path().join("recorded/hello-mesh.json").is_file());
+
+    let said = labctl(&["book", "record", "hello-mesh", "--book", "/nowhere"], "");
+    assert_eq!(said.code, 2);
+    insta::assert_snapshot!("nowhere", said.stderr);
 }

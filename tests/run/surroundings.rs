@@ -161,7 +161,7 @@ fn a_cluster_that_is_not_there_is_named() {
     insta::assert_snapshot!(stderr, @r"
     reaching the cluster (k8s)
     error: cannot reach a cluster: cannot read <FILE>: No such file or directory (os error 2)
-    hint: without --on, --context and --kubeconfig labctl starts a cluster of its own
+    hint: name a cluster with --kubeconfig or --context; `labctl run LAB` without --on starts its own
     ");
 }
 

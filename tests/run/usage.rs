@@ -35,7 +35,7 @@ fn durations_reports_and_labs() {
     ");
     insta::assert_snapshot!(refused(&["run", "mtls-strikt"]), @r"
     error: no lab is called `mtls-strikt`; did you mean `mtls-strict`?
-    hint: a lab of your own is given by its path: `labctl run ./my-lab`
+    hint: a lab of your own is given by its path, as in `./my-lab`
     ");
 }
 

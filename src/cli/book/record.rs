@@ -1,6 +1,7 @@
 //! `labctl book record`: what labs show, kept beside the book or compared with what is kept there.
 
 use std::{
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -48,12 +49,21 @@ impl RecordArgs {
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| CliError::new(4, format!("cannot start threads: {error}")))?;
         let mut differ = false;
+        if !self.book.is_dir() {
+            return Err(CliError::new(2, format!("there is no folder {}", self.book.display()))
+                .hint("name the folder of the book.toml with --book DIR"));
+        }
         for lab in &labs {
+            let kept = if self.check { self.kept(lab)? } else { None };
+            if self.check && kept.is_none() {
+                print(&format!("{}: nothing is recorded in {}\n", lab.metadata.name, self.folder().display()))?;
+                differ = true;
+                continue;
+            }
             let seen = Recording::of(&runtime.block_on(passed(lab))?);
-            if self.check {
-                differ |= self.differs(&seen)?;
-            } else {
-                self.keep(&seen)?;
+            match kept {
+                Some(kept) => differ |= differs(&kept, &seen)?,
+                None => self.keep(&seen)?,
             }
         }
         runtime.shutdown_background();
@@ -64,25 +74,29 @@ impl RecordArgs {
         Ok(0)
     }
 
+    fn folder(&self) -> PathBuf {
+        self.book.join(guide::RECORDED)
+    }
+
     fn keep(&self, seen: &Recording) -> Result<(), CliError> {
-        let folder = self.book.join(guide::RECORDED);
-        seen.write(&folder).map_err(|error| {
+        let folder = self.folder();
+        let written = fs::create_dir_all(&folder).and_then(|()| seen.write(&folder));
+        written.map_err(|error| {
             CliError::new(4, format!("cannot write a recording into {}: {error}", folder.display()))
-                .hint("name the folder of the book.toml with --book DIR, and make the folder `recorded` in it")
         })?;
         print(&format!("{}: recorded\n", seen.lab))
     }
 
-    fn differs(&self, seen: &Recording) -> Result<bool, CliError> {
-        let folder = self.book.join(guide::RECORDED);
-        let Some(kept) = Recording::read(&folder, &seen.lab).map_err(|error| failed(&error))? else {
-            print(&format!("{}: nothing is recorded in {}\n", seen.lab, folder.display()))?;
-            return Ok(true);
-        };
-        match difference(&kept, seen) {
-            None => print(&format!("{}: as recorded\n", seen.lab)).map(|()| false),
-            Some(lines) => print(&format!("{}: differs from what is recorded\n{lines}", seen.lab)).map(|()| true),
-        }
+    /// What is recorded of a lab.
+    fn kept(&self, lab: &Lab) -> Result<Option<Recording>, CliError> {
+        Recording::read(&self.folder(), &lab.metadata.name).map_err(|error| failed(&error))
+    }
+}
+
+fn differs(kept: &Recording, seen: &Recording) -> Result<bool, CliError> {
+    match difference(kept, seen) {
+        None => print(&format!("{}: as recorded\n", seen.lab)).map(|()| false),
+        Some(lines) => print(&format!("{}: differs from what is recorded\n{lines}", seen.lab)).map(|()| true),
     }
 }
 

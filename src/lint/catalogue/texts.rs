@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         summary: "A hint does everything that the step asks for.",
         why: "It sells the whole step for the price of a hint. The answer key is `labctl show LAB --solution`; a hint says where \
-              to look, or does a part.",
+              to look, or does a part. What the step's text does by itself counts as done.",
         wrong: "solve:\n  - delete: {kind: PeerAuthentication, namespace: foo, name: default}\nhints:\n  - cost: 1\n    text: |\n      ```sh\n      kubectl delete peerauthentication -n foo default\n      ```",
         right: "solve:\n  - delete: {kind: PeerAuthentication, namespace: foo, name: default}\nhints:\n  - cost: 1\n    text: |\n      Which policies are there? `kubectl get peerauthentication -A`",
     },

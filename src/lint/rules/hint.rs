@@ -26,13 +26,19 @@ pub(super) fn check(subject: &Subject<'_>) {
     }
 }
 
-/// Whether every action of the solution stands in the hint's code.
+/// Whether the hint's code does every action of the solution that the step's own text leaves to be found.
 fn is_solution(step: &Step, hint: &Hint) -> bool {
-    let blocks = markdown::code_blocks(&hint.text);
+    let (told, sold) = (done(step, &step.text), done(step, &hint.text));
+    sold.contains(&true) && told.contains(&false) && told.iter().zip(&sold).all(|(told, sold)| *told || *sold)
+}
+
+/// For each action of the solution, whether a text's code does it.
+fn done(step: &Step, text: &str) -> Vec<bool> {
+    let blocks = markdown::code_blocks(text);
     let objects: Vec<Object> = blocks.iter().flat_map(|block| markdown::manifests(block)).collect();
     let code = blocks.join("\n").replace("\\\n", " ");
     let commands: Vec<Vec<&str>> = code.lines().map(|line| line.split_whitespace().collect()).collect();
-    step.solve.iter().all(|action| match &action.value {
+    let does = |action: &Action| match action {
         Action::Apply(apply) => apply.objects.iter().all(|object| objects.contains(object)),
         Action::Annotate(mark) => commands.iter().any(|words| sets(words, "annotate", mark)),
         Action::Delete(target) => commands.iter().any(|words| names(words, "delete", target)),
@@ -44,7 +50,8 @@ fn is_solution(step: &Step, hint: &Hint) -> bool {
             commands.iter().any(|words| names(words, "scale", &scale.target) && words.contains(&&replicas[..]))
         }
         _ => false,
-    })
+    };
+    step.solve.iter().map(|action| does(&action.value)).collect()
 }
 
 /// Whether a command of kubectl does `verb` to an object: `kubectl delete service -n foo a`, `... service/a`.
