@@ -38,7 +38,10 @@ pub(super) fn chapter(lab: &Lab, recording: Option<&Recording>, edition: Edition
     let made = lab.namespaces_of_steps();
     let (first, delete) = match made[..] {
         [] => ("then do", String::new()),
-        _ => ("remove what it has made, do", format!("kubectl delete namespace {}\n", made.join(" "))),
+        _ => (
+            "remove what it has made, do",
+            format!("kubectl delete namespace {}    # in another terminal\n", made.join(" ")),
+        ),
     };
     let _ = write!(
         out,

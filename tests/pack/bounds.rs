@@ -266,6 +266,7 @@ fn routes_and_addresses_of_others() {
         ("as others say", route("gateways: [mine], http: [{delegate: {name: a, namespace: bar}}]")),
         ("less proof for all", rule("host: '*', trafficPolicy: {tls: {mode: SIMPLE, insecureSkipVerify: true}}")),
         ("who may write Services", role("rules: [{apiGroups: [''], resources: [services/status], verbs: [patch]}]")),
+        ("who may write any status", role("rules: [{apiGroups: ['*'], resources: ['*/status'], verbs: [update]}]")),
         ("who may do all", role("rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]")),
         ("a right of the cluster", problems(&bound, &[])),
         ("a volume of choice", problems(&object("v1", "PersistentVolumeClaim", "foo", "spec: {volumeName: a}"), &[])),

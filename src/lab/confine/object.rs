@@ -22,9 +22,7 @@ impl Bounds<'_> {
             "Gateway" => {
                 (self.foreign_credential(object), "make it with the action `certificate`, as `credentialName`")
             }
-            "PersistentVolumeClaim" => {
-                (claimed(object), "remove it: a lab's pods have nothing of the machine that they run on")
-            }
+            "PersistentVolumeClaim" => (claimed(object), OF_PODS),
             "Role" => {
                 (writes_services(object), "grant `get`, `list` and `watch`: a Service's address is asked from outside")
             }
@@ -114,7 +112,7 @@ impl Bounds<'_> {
 /// Whoever may write a Service, or its status, says where requests from outside go.
 fn writes_services(object: &Object) -> Option<String> {
     let rules = object.value()["rules"].as_array()?;
-    let is_service = |resource: &&str| *resource == "*" || resource.split('/').next() == Some("services");
+    let is_service = |resource: &&str| matches!(resource.split('/').next(), Some("*" | "services"));
     let writes = |verb: &&str| !["get", "list", "watch"].contains(verb);
     let found = rules.iter().position(|rule| {
         texts(&rule["resources"]).iter().any(|resource| is_service(resource))
