@@ -54,7 +54,7 @@ impl Lab {
             let made = self.objects().filter(|object| object.kind() == "Namespace").map(Object::name);
             made.for_each(|name| {
                 if !names.contains(&name) {
-                    names.push(name)
+                    names.push(name);
                 }
             });
         }

@@ -38,6 +38,7 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Object>, RenderError> {
 }
 
 /// The bytes of all texts of a value, aliases written out; reading it fails when there are too many of them.
+#[derive(Clone, Copy)]
 struct Expanded(usize);
 
 impl Expanded {

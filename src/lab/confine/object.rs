@@ -114,10 +114,9 @@ fn writes_services(object: &Object) -> Option<String> {
     let rules = object.value()["rules"].as_array()?;
     let is_service = |resource: &&str| matches!(resource.split('/').next(), Some("*" | "services"));
     let writes = |verb: &&str| !["get", "list", "watch"].contains(verb);
-    let found = rules.iter().position(|rule| {
-        texts(&rule["resources"]).iter().any(|resource| is_service(resource))
-            && texts(&rule["verbs"]).iter().any(|verb| writes(verb))
-    });
+    let found = rules
+        .iter()
+        .position(|rule| texts(&rule["resources"]).iter().any(is_service) && texts(&rule["verbs"]).iter().any(writes));
     found.map(|index| format!("rules[{index}]"))
 }
 
