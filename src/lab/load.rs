@@ -98,7 +98,7 @@ fn typed(
         // What could not be read has been complained about.
         has_gateway: metadata.as_ref().is_none_or(|metadata| metadata.mesh.gateway),
         templates: &found.templates,
-        room: Cell::new(MAX_RENDERED),
+        room: Cell::new(Some(MAX_RENDERED)),
         scope,
     };
     let setup = fields.optional("setup").map_or(Some(Vec::new()), |node| reader.actions("setup", node));

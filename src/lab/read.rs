@@ -42,8 +42,8 @@ pub(super) struct Reader<'a> {
     pub has_gateway: bool,
     /// The lab's templates.
     pub templates: &'a Templates,
-    /// How many bytes its templates may still render to; nothing once one has taken too much.
-    pub room: Cell<usize>,
+    /// How many bytes its templates may still render to; `None` once one has taken too much.
+    pub room: Cell<Option<usize>>,
     /// What templates can use.
     pub scope: &'a Map<String, serde_json::Value>,
 }

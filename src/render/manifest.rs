@@ -21,7 +21,8 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Object>, RenderError> {
     let mut objects = Vec::new();
     for (first_line, document) in documents(text) {
         let at = |line: usize| Excerpt::line_of(file, text, first_line + line.max(1) - 1);
-        let bounded = if document.contains('*') { serde_yaml::from_str(document) } else { Ok(Expanded(0)) };
+        let has_aliases = document.contains('&') && document.contains('*');
+        let bounded = if has_aliases { serde_yaml::from_str(document) } else { Ok(Expanded(0)) };
         let value = bounded.and_then(|_| serde_yaml::from_str::<serde_yaml::Value>(document)).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
             RenderError::Manifest { at: at(line), message: format!("not YAML: {}", without_place(&error)) }

@@ -133,7 +133,8 @@ impl Templates {
         names
     }
 
-    /// Renders a template to the objects that it describes. `room` is how many bytes it may have; what it has is taken away.
+    /// Renders a template to the objects that it describes. `room` is how many bytes it may have; what it has is taken away,
+    /// and there is none any more after too much of it.
     ///
     /// # Errors
     /// See [`RenderError`].
@@ -141,33 +142,22 @@ impl Templates {
         &self,
         name: &str,
         scope: &Map<String, Value>,
-        room: &Cell<usize>,
+        room: &Cell<Option<usize>>,
     ) -> Result<Vec<Object>, RenderError> {
-        let text = self.text(name, scope)?;
-        let Some(rest) = room.get().checked_sub(text.len()) else {
-            let reason = "with it, the lab's templates render to more than 32 MiB".to_owned();
-            return Err(RenderError::TooMuch { name: name.to_owned(), reason });
-        };
-        room.set(rest);
-        let file = self.own.find(name)?.map_or_else(|| name.to_owned(), |found| found.file);
-        manifest::read(&format!("{file} (rendered)"), &text)
-    }
-
-    /// Renders a template.
-    ///
-    /// # Errors
-    /// See [`RenderError`].
-    pub fn text(&self, name: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {
-        if self.own.find(name)?.is_none() {
+        let Some(found) = self.own.find(name)? else {
             return Err(RenderError::NotFound { name: name.to_owned(), known: self.names() });
-        }
+        };
+        let too_much = |reason: &str| RenderError::TooMuch { name: name.to_owned(), reason: reason.to_owned() };
         let (templates, own, scope) = (self.clone(), name.to_owned(), scope.clone());
         let text = bounded(name, move || templates.render(&own, &scope))?;
         if text.len() > MAX_RENDERED {
-            let reason = "it renders to more than 4 MiB".to_owned();
-            return Err(RenderError::TooMuch { name: name.to_owned(), reason });
+            return Err(too_much("it renders to more than 4 MiB"));
         }
-        Ok(text)
+        room.set(room.get().and_then(|room| room.checked_sub(text.len())));
+        if room.get().is_none() {
+            return Err(too_much("with it, the lab's templates render to more than 32 MiB"));
+        }
+        manifest::read(&format!("{} (rendered)", found.file), &text)
     }
 
     fn render(&self, name: &str, scope: &Map<String, Value>) -> Result<String, RenderError> {

@@ -187,6 +187,26 @@ fn more_than_a_lab_may_ask_for() {
         ("aliases", problems(&object("v1", "ConfigMap", "foo", &aliases), &[])),
     ];
     insta::assert_snapshot!(all(cases));
+    // Eight templates that fill the room to the last byte, and a ninth that finds none.
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: foo}\n---\n";
+    let start = format!("{namespace}{}", object("v1", "ConfigMap", "foo", "data: {a: \""));
+    let start = start.trim_end();
+    let filling = format!("{start}{{{{ 'x' * {} }}}}\"}}", (4 << 20) - start.len() - 2);
+    let eight = ["apply: {template: close.yaml}"; 8].join("\n      - ");
+    insta::assert_snapshot!(
+        problems(
+            &filling,
+            &[
+                ("apply: {template: close.yaml}", &eight),
+                ("mtls-strict/namespace.yaml, with: {name: foo, mesh: true}", "close.yaml"),
+            ]
+        )
+        .join("\n"),
+        @r"
+    21:27: the template `close.yaml` is refused
+        with it, the lab's templates render to more than 32 MiB
+    "
+    );
     let fine = object("apps/v1", "Deployment", "foo", "spec: &a {replicas: 100}\nmore: *a");
     assert_eq!(problems(&fine, &[]), Vec::<String>::new());
 }

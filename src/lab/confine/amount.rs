@@ -18,24 +18,20 @@ const MAX_BALANCERS: u64 = 20;
 /// What all objects of a lab ask for together.
 pub(super) fn of_lab(lab: &Lab) -> Result<(), Beyond> {
     let is_balancer = |object: &&Object| object.kind() == "Service" && object.value()["spec"]["type"] == "LoadBalancer";
-    at_most(counted(lab.objects()), MAX_OBJECTS, "objects")?;
+    at_most(lab.objects().count() as u64, MAX_OBJECTS, "objects")?;
     at_most(lab.objects().map(pods).fold(0, u64::saturating_add), MAX_PODS, "pods")?;
-    at_most(counted(lab.objects().filter(is_balancer)), MAX_BALANCERS, "load balancers")
+    at_most(lab.objects().filter(is_balancer).count() as u64, MAX_BALANCERS, "load balancers")
 }
 
 /// What one object asks for.
 pub(super) fn of_object(object: &Object) -> Result<(), Beyond> {
     at_most(pods(object), u64::from(MAX_REPLICAS), "pods of one object")?;
-    let ports = counted(object.value()["spec"]["ports"].as_array().into_iter().flatten());
-    at_most(ports, MAX_PORTS, "ports of one Service")
+    let ports = object.value()["spec"]["ports"].as_array().map_or(0, Vec::len);
+    at_most(ports as u64, MAX_PORTS, "ports of one Service")
 }
 
 fn at_most(number: u64, most: u64, of_what: &'static str) -> Result<(), Beyond> {
     if number <= most { Ok(()) } else { Err(Beyond::Amount { of_what, most }) }
-}
-
-fn counted(objects: impl Iterator) -> u64 {
-    objects.fold(0, |number, _| number + 1)
 }
 
 /// How many pods an object makes.

@@ -57,7 +57,7 @@ impl Bounds<'_> {
     fn foreign_route(&self, object: &Object) -> Option<String> {
         let namespace = object.namespace().unwrap_or_default();
         let spec = &object.value()["spec"];
-        if let Some(field) = self.foreign_target(spec, "spec", namespace) {
+        if let Some(field) = self.foreign_target(spec, namespace) {
             return Some(field);
         }
         let gateways = texts(&spec["gateways"]);
@@ -77,24 +77,14 @@ impl Bounds<'_> {
     }
 
     /// Where a route, a mirror or a delegate leads to a Service that is not the lab's.
-    fn foreign_target(&self, value: &Value, path: &str, namespace: &str) -> Option<String> {
-        match value {
-            Value::Array(items) => {
-                let mut items = items.iter().enumerate();
-                items.find_map(|(index, item)| self.foreign_target(item, &format!("{path}[{index}]"), namespace))
+    fn foreign_target(&self, spec: &Value, namespace: &str) -> Option<String> {
+        first_field("spec", spec, &|field, value| match field {
+            "delegate" => value["namespace"].as_str().is_some_and(|of| !self.namespaces.contains(of)),
+            "destination" | "mirror" => {
+                value["host"].as_str().is_some_and(|host| !self.is_own_service(host, namespace))
             }
-            Value::Object(fields) => fields.iter().find_map(|(field, value)| {
-                let path = format!("{path}.{}", field.escape_debug());
-                let host = value["host"].as_str();
-                let elsewhere = match field.as_str() {
-                    "delegate" => value["namespace"].as_str().is_some_and(|of| !self.namespaces.contains(of)),
-                    "destination" | "mirror" => host.is_some_and(|host| !self.is_own_service(host, namespace)),
-                    _ => false,
-                };
-                if elsewhere { Some(path) } else { self.foreign_target(value, &path, namespace) }
-            }),
-            _ => None,
-        }
+            _ => false,
+        })
     }
 
     /// `web`, or `web.shop.svc.cluster.local`, as named in `namespace`. What is named `web.shop` could be a name of the world.
@@ -140,21 +130,27 @@ fn claimed(object: &Object) -> Option<String> {
 
 /// For all clients a rule may ask for mutual TLS, or for none; not for less of a proof.
 fn foreign_client(object: &Object) -> Option<String> {
-    fn less(value: &Value, path: &str) -> Option<String> {
-        match value {
-            Value::Array(items) => {
-                items.iter().enumerate().find_map(|(index, item)| less(item, &format!("{path}[{index}]")))
-            }
-            Value::Object(fields) => fields.iter().find_map(|(field, value)| {
-                let path = format!("{path}.{}", field.escape_debug());
-                let is_less = field == "tls" && value["mode"] != "ISTIO_MUTUAL" && value["mode"] != "DISABLE";
-                if is_less { Some(path) } else { less(value, &path) }
-            }),
-            _ => None,
-        }
+    if object.namespace() != Some(ROOT_NAMESPACE) {
+        return None;
     }
-    let for_all = object.namespace() == Some(ROOT_NAMESPACE);
-    less(&object.value()["spec"], "spec").filter(|_| for_all)
+    first_field("spec", &object.value()["spec"], &|field, value| {
+        field == "tls" && value["mode"] != "ISTIO_MUTUAL" && value["mode"] != "DISABLE"
+    })
+}
+
+/// The first field below `path` for whose name and value `test` holds, as it is written: `spec.http[0].mirror`.
+fn first_field(path: &str, value: &Value, test: &impl Fn(&str, &Value) -> bool) -> Option<String> {
+    match value {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| first_field(&format!("{path}[{index}]"), item, test))
+        }
+        Value::Object(fields) => fields.iter().find_map(|(field, value)| {
+            let path = format!("{path}.{}", field.escape_debug());
+            if test(field, value) { Some(path) } else { first_field(&path, value, test) }
+        }),
+        _ => None,
+    }
 }
 
 fn texts(list: &Value) -> Vec<&str> {

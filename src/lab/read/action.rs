@@ -82,9 +82,8 @@ impl Reader<'_> {
         let with = with_values(given);
         let mut scope = self.scope.clone();
         scope.extend(with.clone());
-        if self.room.get() == 0 {
-            return None;
-        }
+        // After one that has taken too much, which has been noted, no other is tried.
+        self.room.get()?;
         match self.templates.objects(&template, &scope, &self.room) {
             Ok(objects) if objects.is_empty() => {
                 self.problems.invalid(template.at, "the template renders to no object", None);
@@ -93,7 +92,7 @@ impl Reader<'_> {
             Ok(objects) => self.in_namespaces(&template, &objects).then_some(Apply { template, with, objects }),
             Err(error) => {
                 if matches!(error, RenderError::TooMuch { .. }) {
-                    self.room.set(0);
+                    self.room.set(None);
                 }
                 self.note_render_error(&template, error);
                 None
